@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local APIC (drivers/host/lapic.h). Registers belong to their CPU; the variables here
+ * are written at boot only, but for the error counts, which the boot CPU writes.
+ */
+#include "drivers/host/lapic.h"
+
+#include "drivers/host/tsc.h"
+#include "hv/cpu.h"
+#include "hv/irq.h"
+#include "hv/page.h"
+#include "hv/percpu.h"
+#include "hv/print.h"
+#include "hv/ratio.h"
+#include "hv/timer.h"
+
+#define LAPIC_BYTES 4096
+
+/* Offsets (SDM Vol. 3A table 10-1); as an MSR: 0x800 + offset / 16 (10.12.1.2). */
+enum lapic_register {
+	LAPIC_ID = 0x20,
+	LAPIC_TPR = 0x80,
+	LAPIC_EOI = 0xb0,
+	LAPIC_SVR = 0xf0,
+	LAPIC_ESR = 0x280,
+	LAPIC_ICR_LOW = 0x300,
+	LAPIC_ICR_HIGH = 0x310,
+	LAPIC_LVT_TIMER = 0x320,
+	LAPIC_LVT_LINT0 = 0x350,
+	LAPIC_LVT_LINT1 = 0x360,
+	LAPIC_LVT_ERROR = 0x370,
+	LAPIC_TIMER_INITIAL = 0x380,
+	LAPIC_TIMER_CURRENT = 0x390,
+	LAPIC_TIMER_DIVIDE = 0x3e0,
+};
+
+#define SVR_ENABLE (1u << 8)
+#define LVT_MASKED (1u << 16)
+#define LVT_NMI (4u << 8)
+#define LVT_EXTINT (7u << 8)
+#define LVT_TSC_DEADLINE (2u << 17)
+#define ICR_PENDING (1u << 12)
+#define ICR_ASSERT (1u << 14)
+#define ICR_DEST_SHIFT 24
+#define DIVIDE_BY_1 0xbu
+#define ID_SHIFT 24
+#define MEASURE_NS (10 * NSEC_PER_MSEC)
+
+static volatile uint32_t *regs; /* NULL: x2APIC */
+static bool tsc_deadline;
+static struct ratio tsc_to_timer; /* TSC ticks to timer ticks */
+static uint64_t timer_hz;
+static uint32_t errors;
+static uint64_t nr_errors;
+
+static uint32_t read_reg(enum lapic_register r)
+{
+	return regs ? regs[r / 4] : rdmsr(MSR_X2APIC_BASE + r / 16);
+}
+
+static void write_reg(enum lapic_register r, uint32_t val)
+{
+	if (regs)
+		regs[r / 4] = val;
+	else
+		wrmsr(MSR_X2APIC_BASE + r / 16, val);
+}
+
+static void on_error(unsigned vector)
+{
+	(void)vector;
+	write_reg(LAPIC_ESR, 0); /* latches it (10.5.3) */
+	errors |= read_reg(LAPIC_ESR);
+	nr_errors++;
+}
+
+/* Nothing was interrupted for a reason, and there is nothing to end (10.9). */
+static void on_spurious(unsigned vector)
+{
+	(void)vector;
+}
+
+/* Choose the mode and find the registers. */
+static void enable(void)
+{
+	uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+	if (cpu_has(FEAT_X2APIC)) {
+		/* From disabled the way leads through xAPIC mode (figure 10-27). */
+		wrmsr(MSR_APIC_BASE, base);
+		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+		return;
+	}
+	wrmsr(MSR_APIC_BASE, base);
+	regs = mmio_map(HPA(base & APIC_BASE_ADDR_MASK), LAPIC_BYTES);
+	if (!regs)
+		panic("no room to map the local APIC");
+}
+
+void lapic_init(bool extint)
+{
+	enable();
+	irq_register(VEC_SPURIOUS, on_spurious, NULL);
+	irq_register(VEC_LAPIC_ERROR, on_error, lapic_eoi_vector);
+	this_cpu()->apic_id = regs ? read_reg(LAPIC_ID) >> ID_SHIFT : read_reg(LAPIC_ID);
+	write_reg(LAPIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
+	write_reg(LAPIC_TPR, 0);
+	write_reg(LAPIC_LVT_TIMER, LVT_MASKED | VEC_LAPIC_TIMER);
+	write_reg(LAPIC_LVT_LINT0, extint ? LVT_EXTINT : LVT_MASKED);
+	write_reg(LAPIC_LVT_LINT1, LVT_NMI);
+	write_reg(LAPIC_ESR, 0);
+	write_reg(LAPIC_LVT_ERROR, VEC_LAPIC_ERROR);
+	lapic_eoi();
+}
+
+bool lapic_is_x2apic(void)
+{
+	return !regs;
+}
+
+void lapic_eoi(void)
+{
+	write_reg(LAPIC_EOI, 0);
+}
+
+void lapic_eoi_vector(unsigned vector)
+{
+	(void)vector;
+	lapic_eoi();
+}
+
+void lapic_ipi(uint32_t apic_id, unsigned vector)
+{
+	if (!regs) {
+		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | ICR_ASSERT | vector);
+		return;
+	}
+	while (read_reg(LAPIC_ICR_LOW) & ICR_PENDING)
+		cpu_relax();
+	write_reg(LAPIC_ICR_HIGH, apic_id << ICR_DEST_SHIFT);
+	write_reg(LAPIC_ICR_LOW, ICR_ASSERT | vector);
+}
+
+uint32_t lapic_errors(uint64_t *count)
+{
+	*count = nr_errors;
+	return errors;
+}
+
+static uint32_t read_counter(void)
+{
+	return read_reg(LAPIC_TIMER_CURRENT);
+}
+
+/* Counts down from the largest value while the TSC runs. */
+static uint64_t measure_timer(void)
+{
+	struct tsc_sample a, b;
+	uint64_t hz = tsc_hz();
+
+	write_reg(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+	write_reg(LAPIC_TIMER_INITIAL, UINT32_MAX);
+	a = tsc_sample(read_counter);
+	while (rdtsc() - a.tsc < hz / (NSEC_PER_SEC / MEASURE_NS))
+		cpu_relax();
+	b = tsc_sample(read_counter);
+	write_reg(LAPIC_TIMER_INITIAL, 0);
+	return (uint64_t)(a.count - b.count) * hz / (b.tsc - a.tsc);
+}
+
+void lapic_timer_init(void (*handler)(unsigned vector))
+{
+	irq_register(VEC_LAPIC_TIMER, handler, lapic_eoi_vector);
+	tsc_deadline = cpu_has(FEAT_TSC_DEADLINE);
+	if (tsc_deadline) {
+		write_reg(LAPIC_LVT_TIMER, LVT_TSC_DEADLINE | VEC_LAPIC_TIMER);
+		/* The mode is there before the first deadline is written (10.5.4.1). */
+		__asm__ volatile("mfence" : : : "memory");
+		return;
+	}
+	timer_hz = measure_timer();
+	if (!timer_hz)
+		panic("the local APIC's timer does not run");
+	tsc_to_timer = ratio_make(timer_hz, tsc_hz());
+	write_reg(LAPIC_LVT_TIMER, VEC_LAPIC_TIMER);
+}
+
+void lapic_timer_arm(uint64_t tsc)
+{
+	uint64_t now, ticks;
+
+	if (tsc_deadline) {
+		wrmsr(MSR_TSC_DEADLINE, tsc);
+		return;
+	}
+	if (!tsc) {
+		write_reg(LAPIC_TIMER_INITIAL, 0);
+		return;
+	}
+	now = rdtsc();
+	ticks = tsc > now ? ratio_apply(tsc_to_timer, tsc - now) : 0;
+	/* Rounded up, so that it is not early; 0 would stop the timer. */
+	write_reg(LAPIC_TIMER_INITIAL, MIN(ticks + 1, (uint64_t)UINT32_MAX));
+}
+
+const char *lapic_timer_name(void)
+{
+	return tsc_deadline ? "TSC deadline" : "local APIC one-shot";
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calling CPU's local APIC (Intel SDM Vol. 3A ch. 10), in x2APIC mode where the CPU
+ * has it: a register is then an MSR, which nests better than MMIO.
+ */
+#ifndef DRIVERS_HOST_LAPIC_H
+#define DRIVERS_HOST_LAPIC_H
+
+#include "hv/compiler.h"
+
+/* Switch it on; sets this_cpu()->apic_id. `extint`: let the 8259s' interrupts through. */
+void lapic_init(bool extint);
+bool lapic_is_x2apic(void);
+
+void lapic_eoi(void);
+void lapic_eoi_vector(unsigned vector); /* the same, for irq_register() */
+
+/* Send `vector` to the CPU with `apic_id`. */
+void lapic_ipi(uint32_t apic_id, unsigned vector);
+
+/* Errors that the APIC reported since boot (ESR bits or-ed), and how often. */
+uint32_t lapic_errors(uint64_t *count);
+
+/* Measure the timer against the TSC (unless it compares with the TSC itself). After
+ * tsc_calibrate. `handler` is for VEC_LAPIC_TIMER. */
+void lapic_timer_init(void (*handler)(unsigned vector));
+
+/* One interrupt when the TSC reaches `tsc`, or somewhat earlier when that is further away
+ * than the counter reaches. 0: none. */
+void lapic_timer_arm(uint64_t tsc);
+
+/* For the boot messages. */
+const char *lapic_timer_name(void);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load - the project's own load, run inside a guest (or anywhere under Linux).
+ *
+ *     load SECONDS [SEED]   all phases in turn with random sizes and checked contents
+ *     load bench            each phase once with a fixed number of units, with TSC ticks
+ *     load tsc              print the time-stamp counter
+ *
+ * Exit code 0 when every check held, 1 when one did not, 2 for a usage error.
+ *
+ * Under QEMU's -icount shift=0 the virtual clock goes forward one nanosecond an instruction
+ * and the TSC counts it at 1 GHz: a difference of two RDTSCs is a number of instructions,
+ * those of the hypervisor included. Where xihv's counters are there (CPUID leaf
+ * 0x40000100, see counters_open()), exits are counted around each phase as well.
+ */
+#include "guests/images/phases.h"
+
+#include <cpuid.h>
+
+#include "guests/images/sys.h"
+
+#define CPUID_HYPERVISOR_BIT (1u << 31) /* leaf 1, ECX */
+#define CPUID_XIHV 0x40000100u
+#define CPUID_XIHV_EXITS 0x40000101u /* sub-leaf: exit reason; EDX:EAX the count */
+#define SIGNATURE 0x76686978u /* "xihv" */
+#define MAX_REASONS 64u
+#define NSEC UINT64_C(1000000000)
+#define REPORT_NS (10 * NSEC)
+#define SECONDS_MAX 1000000u
+
+static unsigned nr_reasons; /* 0: no counters here */
+
+static uint64_t rdtsc(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+/* Signature "xihv" three times in EBX, ECX, EDX; EAX of leaf 0x40000101's last sub-leaf + 1. */
+static void counters_open(void)
+{
+	unsigned a, b, c, d;
+
+	__cpuid(1, a, b, c, d);
+	if (!(c & CPUID_HYPERVISOR_BIT))
+		return;
+	__cpuid(CPUID_XIHV, a, b, c, d);
+	if (b != SIGNATURE || c != SIGNATURE || d != SIGNATURE || a < CPUID_XIHV_EXITS)
+		return;
+	__cpuid_count(CPUID_XIHV_EXITS, ~0u, a, b, c, d);
+	nr_reasons = a < MAX_REASONS ? a : MAX_REASONS;
+}
+
+static void counters_read(uint64_t count[MAX_REASONS])
+{
+	unsigned a, b, c, d;
+
+	for (unsigned i = 0; i < nr_reasons; i++) {
+		__cpuid_count(CPUID_XIHV_EXITS, i, a, b, c, d);
+		count[i] = (uint64_t)d << 32 | a;
+	}
+}
+
+static void bench_print(const char *name, unsigned units, uint64_t ticks,
+			const uint64_t before[MAX_REASONS], const uint64_t after[MAX_REASONS])
+{
+	print("bench: ", name, " units ", dec(units), " ticks ", dec(ticks), " exits", NULL);
+	for (unsigned i = 0; i < nr_reasons; i++)
+		print(" ", dec(after[i] - before[i]), NULL);
+	print("\n", NULL);
+}
+
+static void bench_run(const char *name, unsigned units, void (*run)(unsigned, uint64_t))
+{
+	uint64_t before[MAX_REASONS], after[MAX_REASONS], start, ticks;
+
+	run(1, 0); /* first-time work is not the phase's: code pages, pools */
+	counters_read(before);
+	start = rdtsc();
+	run(units, 0);
+	ticks = rdtsc() - start;
+	counters_read(after);
+	bench_print(name, units, ticks, before, after);
+}
+
+static void run_nothing(unsigned units, uint64_t salt)
+{
+	(void)units;
+	(void)salt;
+}
+
+static int bench(void)
+{
+	/* What the measuring itself costs: the host side takes it off every phase. */
+	bench_run("empty", 1, run_nothing);
+	for (unsigned i = 0; i < nr_phases; i++) {
+		if (phase_begin(&phases[i]))
+			break;
+		bench_run(phases[i].name, phases[i].bench_units, phases[i].run);
+		phase_end(&phases[i]);
+	}
+	print("bench: done, ", dec(nr_errors), " errors\n", NULL);
+	return nr_errors != 0;
+}
+
+static void load_phase(const struct phase *p, uint64_t salt)
+{
+	if (phase_begin(p))
+		return;
+	p->run(p->load_units, salt);
+	phase_end(p);
+}
+
+static int load(unsigned seconds, uint64_t seed)
+{
+	uint64_t start = sys_now_ns(), last = start, said = start;
+	unsigned rounds = 0;
+
+	print("load: ", dec(seconds), " seconds, seed ", dec(seed), "\n", NULL);
+	while (last - start < seconds * NSEC) {
+		for (unsigned i = 0; i < nr_phases; i++) {
+			uint64_t now;
+
+			load_phase(&phases[i], mix(seed + rounds * nr_phases + i) | 1);
+			now = sys_now_ns();
+			if (now < last)
+				fail(phases[i].name, "time went back", (long)(last - now));
+			last = now;
+		}
+		rounds++;
+		if (last - said >= REPORT_NS) {
+			print("load: ", dec(rounds), " rounds so far, ", dec(nr_errors),
+			      " errors\n", NULL);
+			said = last;
+		}
+	}
+	print("load: ", dec(rounds), " rounds, ", dec(nr_errors), " errors\n", NULL);
+	return nr_errors != 0;
+}
+
+int load_main(int argc, char **argv)
+{
+	uint64_t seconds, seed = sys_now_ns();
+
+	if (argc == 3 && same(argv[1], "--exec-child"))
+		return phases_exec_child(argv[2]);
+	self_path = argv[0];
+	counters_open();
+	if (argc == 2 && same(argv[1], "tsc")) {
+		print(dec(rdtsc()), "\n", NULL);
+		return 0;
+	}
+	if (argc == 2 && same(argv[1], "bench"))
+		return bench();
+	if ((argc == 2 || (argc == 3 && parse_dec(argv[2], &seed))) &&
+	    parse_dec(argv[1], &seconds) && seconds <= SECONDS_MAX)
+		return load((unsigned)seconds, seed);
+	print("usage: /bin/load SECONDS [SEED] | /bin/load bench | /bin/load tsc\n", NULL);
+	return 2;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The little that the load needs of a C library: system calls and printing. A C library
+ * would make the process, and with it every fork and exec, several times larger than the
+ * work that is to be measured, and i386 would need packages of its own.
+ */
+#ifndef SYS_H
+#define SYS_H
+
+#include <asm/unistd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One system call of up to five arguments; a negative result is an error number. */
+#ifdef __x86_64__
+static inline long sys5(long nr, long a, long b, long c, long d, long e)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline long sys_mmap(size_t bytes, int prot, int flags)
+{
+	return sys6(__NR_mmap, 0, (long)bytes, prot, flags, -1, 0);
+}
+
+#define SYS_NR_CLOCK_GETTIME64 __NR_clock_gettime
+
+/* Where the kernel starts the program: hand over the stack as it is. */
+#define SYS_START                  \
+	".globl _start\n"          \
+	"_start: xor %ebp, %ebp\n" \
+	"        mov %rsp, %rdi\n" \
+	"        and $-16, %rsp\n" \
+	"        call start\n"
+#else
+static inline long sys5(long nr, long a, long b, long c, long d, long e)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+			 : "memory");
+	return ret;
+}
+
+/* The old call, by a block of arguments: there is no register left for a sixth. */
+static inline long sys_mmap(size_t bytes, int prot, int flags)
+{
+	long args[6] = { 0, (long)bytes, prot, flags, -1, 0 };
+
+	return sys5(__NR_mmap, (long)args, 0, 0, 0, 0);
+}
+
+#define SYS_NR_CLOCK_GETTIME64 __NR_clock_gettime64
+
+#define SYS_START                  \
+	".globl _start\n"          \
+	"_start: xor %ebp, %ebp\n" \
+	"        mov %esp, %eax\n" \
+	"        and $-16, %esp\n" \
+	"        sub $12, %esp\n"  \
+	"        push %eax\n"      \
+	"        call start\n"
+#endif
+
+#define SYS_PAGE 4096ul
+#define SYS_PROT_READ 1
+#define SYS_PROT_WRITE 2
+#define SYS_SIGSEGV 11
+
+long sys_fork(void);
+void sys_exit(int code) __attribute__((noreturn));
+long sys_wait(long pid, int *status);
+long sys_exec(const char *path, const char *const argv[]);
+void *sys_map(size_t bytes); /* private, anonymous, RW, no huge pages; NULL: failed */
+long sys_unmap(void *p, size_t bytes);
+long sys_protect(void *p, size_t bytes, int prot);
+long sys_pipe(int fd[2]);
+long sys_read(int fd, void *p, size_t n);
+long sys_write(int fd, const void *p, size_t n);
+long sys_close(int fd);
+long sys_getppid(void);
+uint64_t sys_now_ns(void); /* CLOCK_MONOTONIC */
+
+/* Run fn(arg); true if that raised SIGSEGV. */
+bool sys_faults(void (*fn)(volatile uint64_t *p), volatile uint64_t *p);
+
+/* Print to standard output: arguments are strings up to a NULL; one write a call. */
+void print(const char *s, ...) __attribute__((sentinel));
+
+/* A number as decimal text, in one of a few buffers used in turn. */
+const char *dec(uint64_t n);
+
+/* Decimal text as a number; false if it is none. */
+bool parse_dec(const char *s, uint64_t *n);
+
+bool same(const char *a, const char *b);
+
+/* The program, called by the entry code of sys.c; its result is the exit code. */
+int load_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest may put into CR0, CR3, CR4, CR8, EFER and XCR0 (Intel SDM Vol. 3A 2.5, AMD
+ * APM Vol. 2 3.1), and what follows from it. Each returns 0, or -EINVAL: #GP(0), nothing
+ * changed.
+ */
+#ifndef HV_CONTROL_REGS_H
+#define HV_CONTROL_REGS_H
+
+#include "hv/vcpu.h"
+
+must_check int vcpu_set_cr0(struct vcpu *v, uint64_t val);
+must_check int vcpu_set_cr3(struct vcpu *v, uint64_t val);
+must_check int vcpu_set_cr4(struct vcpu *v, uint64_t val);
+must_check int vcpu_set_cr8(struct vcpu *v, uint64_t val);
+must_check int vcpu_set_efer(struct vcpu *v, uint64_t val);
+must_check int vcpu_set_xcr0(struct vcpu *v, uint64_t val);
+
+/* All paging registers at once, by a loader that knows that they fit together. */
+must_check int vcpu_set_paging(struct vcpu *v, const struct mmu_regs *regs);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The instruction emulator joined to a vCPU: its memory accesses go through the guest's
+ * page tables to RAM or to the bus, its port accesses to the bus.
+ *
+ * vm->lock is held around each device access, not around the instruction.
+ */
+#include "hv/cpu.h"
+#include "hv/emul.h"
+#include "hv/exit_handlers.h"
+#include "hv/guest_io.h"
+#include "hv/page.h"
+#include "hv/print.h"
+#include "hv/string.h"
+#include "hv/vendor.h"
+#include "hv/vm.h"
+
+struct vcpu_emul {
+	struct emul_ctx ctx;
+	struct vcpu *v;
+};
+
+static struct vcpu *to_vcpu(struct emul_ctx *c)
+{
+	return container_of(c, struct vcpu_emul, ctx)->v;
+}
+
+/* One access within one page: where it goes. EMUL_OK: *gpa, and *ram if it is memory. */
+static enum emul_result resolve(struct emul_ctx *c, uint64_t la, unsigned access, gpa_t *gpa, void **ram)
+{
+	struct vcpu *v = to_vcpu(c);
+	struct mmu_fault fault;
+	struct p2m_entry e;
+
+	if (c->cpl == 3)
+		access |= MMU_ACC_USER;
+	else if (v->regs.rflags & RFLAGS_AC)
+		access |= MMU_ACC_AC;
+	*ram = NULL;
+	switch (mmu_translate(&v->mmu, GVA(la), access, &fault)) {
+	case MMU_FIXED:
+		e = p2m_lookup(&v->vm->p2m, gpa_to_gfn(fault.gpa));
+		*ram = (uint8_t *)pfn_to_ptr(e.pfn) + (la & ~PAGE_MASK);
+		*gpa = fault.gpa;
+		return EMUL_OK;
+	case MMU_MMIO:
+		*gpa = fault.gpa;
+		return EMUL_OK;
+	case MMU_INJECT:
+		c->fault = (struct emul_fault){ .vector = VEC_PF,
+						.has_error = true,
+						.error = fault.error_code,
+						.cr2 = la };
+		return EMUL_FAULT;
+	case MMU_RETRY:
+		return EMUL_RETRY;
+	default:
+		return EMUL_UNHANDLED;
+	}
+}
+
+/* Bytes of an access at `la` that lie in its first page. */
+static unsigned first_part(uint64_t la, unsigned size)
+{
+	return MIN(size, PAGE_SIZE - (la & ~PAGE_MASK));
+}
+
+static enum emul_result read_part(struct emul_ctx *c, uint64_t la, void *buf, unsigned size)
+{
+	void *ram;
+	gpa_t gpa;
+	enum emul_result r = resolve(c, la, 0, &gpa, &ram);
+
+	if (r != EMUL_OK)
+		return r;
+	if (ram)
+		memcpy(buf, ram, size);
+	else
+		guest_mmio_read(to_vcpu(c)->vm, gpa, buf, size);
+	return EMUL_OK;
+}
+
+static enum emul_result emul_read(struct emul_ctx *c, uint64_t la, void *buf, unsigned size)
+{
+	unsigned first = first_part(la, size);
+	enum emul_result r = read_part(c, la, buf, first);
+
+	if (r != EMUL_OK || first == size)
+		return r;
+	return read_part(c, la + first, (uint8_t *)buf + first, size - first);
+}
+
+static void write_part(struct emul_ctx *c, gpa_t gpa, void *ram, const void *buf, unsigned size)
+{
+	struct vm *vm = to_vcpu(c)->vm;
+
+	if (ram) {
+		memcpy(ram, buf, size);
+		mmu_guest_wrote(&vm->mmu, gpa, size);
+	} else {
+		guest_mmio_write(vm, gpa, buf, size);
+	}
+}
+
+/* Both pages are resolved before either is written: a fault on the second leaves the
+ * first as it was. */
+static enum emul_result emul_write(struct emul_ctx *c, uint64_t la, const void *buf, unsigned size)
+{
+	unsigned first = first_part(la, size);
+	void *ram, *ram2 = NULL;
+	gpa_t gpa, gpa2 = GPA(0);
+	enum emul_result r = resolve(c, la, MMU_ACC_WRITE, &gpa, &ram);
+
+	if (r == EMUL_OK && first < size)
+		r = resolve(c, la + first, MMU_ACC_WRITE, &gpa2, &ram2);
+	if (r != EMUL_OK)
+		return r;
+	write_part(c, gpa, ram, buf, first);
+	if (first < size)
+		write_part(c, gpa2, ram2, (const uint8_t *)buf + first, size - first);
+	return EMUL_OK;
+}
+
+static bool host_cmpxchg16(void *p, void *expected, const void *desired)
+{
+	uint64_t *e = expected;
+	const uint64_t *d = desired;
+	bool done;
+
+	__asm__ volatile("lock cmpxchg16b %1"
+			 : "=@ccz"(done), "+m"(*(volatile char(*)[16])p), "+a"(e[0]), "+d"(e[1])
+			 : "b"(d[0]), "c"(d[1])
+			 : "memory");
+	return done;
+}
+
+#define HOST_CMPXCHG(type)                                                                    \
+	__atomic_compare_exchange_n((type *)p, (type *)expected, *(const type *)desired, false, \
+				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+static bool host_cmpxchg(void *p, void *expected, const void *desired, unsigned size)
+{
+	switch (size) {
+	case 1:
+		return HOST_CMPXCHG(uint8_t);
+	case 2:
+		return HOST_CMPXCHG(uint16_t);
+	case 4:
+		return HOST_CMPXCHG(uint32_t);
+	case 8:
+		return HOST_CMPXCHG(uint64_t);
+	default:
+		return host_cmpxchg16(p, expected, desired);
+	}
+}
+
+/*
+ * Devices do not care for locks and an access across two pages is made in two parts: there
+ * it is read, compare, write, as a bus without the LOCK signal does it.
+ */
+static enum emul_result cmpxchg_in_parts(struct emul_ctx *c, uint64_t la, void *expected,
+					 const void *desired, unsigned size, bool *done)
+{
+	uint8_t old[16];
+	enum emul_result r = emul_read(c, la, old, size);
+
+	if (r != EMUL_OK)
+		return r;
+	*done = memcmp(old, expected, size) == 0;
+	r = emul_write(c, la, *done ? desired : old, size);
+	if (r == EMUL_OK && !*done)
+		memcpy(expected, old, size);
+	return r;
+}
+
+static enum emul_result emul_cmpxchg(struct emul_ctx *c, uint64_t la, void *expected,
+				     const void *desired, unsigned size, bool *done)
+{
+	void *ram;
+	gpa_t gpa;
+	enum emul_result r;
+
+	if (first_part(la, size) < size)
+		return cmpxchg_in_parts(c, la, expected, desired, size, done);
+	r = resolve(c, la, MMU_ACC_WRITE, &gpa, &ram);
+	if (r != EMUL_OK)
+		return r;
+	if (!ram)
+		return cmpxchg_in_parts(c, la, expected, desired, size, done);
+	*done = host_cmpxchg(ram, expected, desired, size);
+	mmu_guest_wrote(&to_vcpu(c)->vm->mmu, gpa, size);
+	return EMUL_OK;
+}
+
+static enum emul_result emul_io_in(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t *val)
+{
+	*val = guest_port_read(to_vcpu(c)->vm, port, size);
+	return EMUL_OK;
+}
+
+static enum emul_result emul_io_out(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t val)
+{
+	guest_port_write(to_vcpu(c)->vm, port, size, val);
+	return EMUL_OK;
+}
+
+static void emul_get_segment(struct emul_ctx *c, enum seg s, struct segment *out)
+{
+	vendor->get_segment(to_vcpu(c), s, out);
+}
+
+static const struct emul_ops ops = {
+	.read = emul_read,
+	.write = emul_write,
+	.cmpxchg = emul_cmpxchg,
+	.io_in = emul_io_in,
+	.io_out = emul_io_out,
+	.get_segment = emul_get_segment,
+};
+
+static void inject(struct vcpu *v, const struct emul_fault *f)
+{
+	if (f->vector == VEC_PF)
+		vcpu_inject_pf(v, f->cr2, f->error);
+	else
+		vcpu_inject_exception(v, f->vector, f->has_error, f->error);
+}
+
+static void kill_with_bytes(struct vcpu *v)
+{
+	uint8_t b[8] = { 0 };
+	struct vcpu_emul e = { .ctx = { .ops = &ops, .regs = &v->regs, .cpl = 0 }, .v = v };
+	struct segment cs;
+
+	vendor->get_segment(v, SEG_CS, &cs);
+	if (emul_read(&e.ctx, cs.base + v->regs.rip, b, sizeof(b)) != EMUL_OK)
+		memset(b, 0, sizeof(b));
+	vm_kill(v, "an instruction outside the emulator's scope on a device's or ROM address, bytes "
+		   "%02x %02x %02x %02x %02x %02x %02x %02x",
+		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
+}
+
+static struct vcpu_emul context(struct vcpu *v)
+{
+	return (struct vcpu_emul){
+		.ctx = {
+			.ops = &ops,
+			.regs = &v->regs,
+			.mode = vendor->get_mode(v),
+			.cpl = vendor->get_cpl(v),
+			.protected_mode = (v->cr0 & CR0_PE) && !(v->regs.rflags & RFLAGS_VM),
+		},
+		.v = v,
+	};
+}
+
+uint64_t vcpu_insn_ea(struct vcpu *v, const struct insn *insn)
+{
+	struct vcpu_emul e = context(v);
+
+	return insn_ea(&e.ctx, insn);
+}
+
+/* The result of a memory access; true if the instruction can be finished. */
+static bool accessed(struct vcpu *v, const struct vcpu_emul *e, enum emul_result r)
+{
+	if (r == EMUL_FAULT)
+		inject(v, &e->ctx.fault);
+	else if (r == EMUL_UNHANDLED)
+		kill_with_bytes(v);
+	return r == EMUL_OK;
+}
+
+void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn)
+{
+	struct vcpu_emul e = context(v);
+	uint16_t msw = v->regs.gpr[insn->rm];
+
+	if (insn->mod == 3 ||
+	    accessed(v, &e, emul_read(&e.ctx, insn_ea(&e.ctx, insn), &msw, sizeof(msw))))
+		exit_lmsw(v, msw, insn->len);
+}
+
+/* To memory 16 bits, to a register as many as the operand size says (SDM Vol. 2B, SMSW). */
+void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
+{
+	struct vcpu_emul e = context(v);
+	uint64_t *gpr = &v->regs.gpr[insn->rm];
+
+	if (insn->mod != 3) {
+		uint16_t msw = v->cr0;
+
+		if (!accessed(v, &e, emul_write(&e.ctx, insn_ea(&e.ctx, insn), &msw, sizeof(msw))))
+			return;
+	} else if (insn->op_size == 2) {
+		*gpr = (*gpr & ~UINT64_C(0xffff)) | (uint16_t)v->cr0;
+	} else {
+		*gpr = v->cr0;
+	}
+	vcpu_skip(v, insn->len);
+}
+
+void vcpu_emulate(struct vcpu *v)
+{
+	bool unsupported;
+	const struct insn *insn = vcpu_insn(v, &unsupported);
+	struct vcpu_emul e = context(v);
+	uint64_t rip = v->regs.rip;
+	enum emul_result r;
+
+	if (!insn) {
+		if (unsupported)
+			kill_with_bytes(v);
+		return;
+	}
+	r = emul_execute(&e.ctx, insn);
+	if (accessed(v, &e, r) && v->regs.rip != rip)
+		vcpu_skip(v, 0);
+}

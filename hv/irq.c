@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Interrupt vectors of the host (hv/irq.h). The table is written at boot only. */
+#include "hv/irq.h"
+
+#include "hv/print.h"
+
+static struct {
+	void (*handler)(unsigned vector);
+	void (*eoi)(unsigned vector);
+} table[NR_VECTORS];
+
+static uint64_t unclaimed;
+
+void irq_register(unsigned vector, void (*handler)(unsigned vector), void (*eoi)(unsigned vector))
+{
+	BUG_ON(vector < NR_EXCEPTIONS || vector >= NR_VECTORS || table[vector].handler);
+	table[vector].handler = handler;
+	table[vector].eoi = eoi;
+}
+
+void irq_dispatch(unsigned vector)
+{
+	if (!table[vector].handler) {
+		unclaimed++;
+		return;
+	}
+	table[vector].handler(vector);
+	if (table[vector].eoi)
+		table[vector].eoi(vector);
+}
+
+uint64_t irqs_unclaimed(void)
+{
+	return unclaimed;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The keys of the hypervisor's console: one table. Run loop only, so no lock.
+ */
+#include "hv/keys.h"
+
+#include "hv/console.h"
+#include "hv/inspect.h"
+#include "hv/line.h"
+#include "hv/print.h"
+#include "hv/sched.h"
+#include "hv/stats.h"
+
+static void help(char key);
+
+static void (*answer)(char key); /* a key asked something: the next one goes here */
+
+/* --- kill a guest, start it again --------------------------------------------------- */
+
+static bool may_kill(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING;
+}
+
+static bool may_start(const struct vm *vm)
+{
+	return vm->state == VM_ENDED;
+}
+
+/* Guests are called by their numbers: one digit holds VM_MAX. */
+_Static_assert(VM_MAX <= 9, "one digit");
+
+static void ask(const char *question, bool (*may)(const struct vm *vm), void (*fn)(char key))
+{
+	struct line l = { .len = 0 };
+	bool some = false;
+
+	line_add(&l, "%s which guest?", question);
+	for (unsigned i = 0; i < nr_vms; i++) {
+		if (!may(vms[i]))
+			continue;
+		line_add(&l, "%s %u %s", some ? "," : "", vms[i]->id, vms[i]->config.name);
+		some = true;
+	}
+	if (!some) {
+		printk("no guest to %s\n", question);
+		return;
+	}
+	line_add(&l, " (any other key: none)");
+	line_print(&l);
+	answer = fn;
+}
+
+static struct vm *chosen(char key, bool (*may)(const struct vm *vm))
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (vms[i]->id == (unsigned)(key - '0') && may(vms[i]))
+			return vms[i];
+	printk("none\n");
+	return NULL;
+}
+
+static void kill_chosen(char key)
+{
+	struct vm *vm = chosen(key, may_kill);
+
+	if (vm)
+		vm_poweroff(vm, "killed from the console");
+}
+
+static void start_chosen(char key)
+{
+	struct vm *vm = chosen(key, may_start);
+
+	if (vm && vm_restart(vm))
+		printk("%s: could not be started again\n", vm->config.name);
+}
+
+static void kill_guest(char key)
+{
+	(void)key;
+	ask("kill", may_kill, kill_chosen);
+}
+
+static void start_guest(char key)
+{
+	(void)key;
+	ask("start", may_start, start_chosen);
+}
+
+/* --- small ones --------------------------------------------------------------------- */
+
+static void power_off(char key)
+{
+	(void)key;
+	printk("powering off\n");
+	machine_poweroff();
+}
+
+static void toggle_background(char key)
+{
+	(void)key;
+	printk("output of guests that don't hold the input: %s\n",
+	       console_toggle_background() ? "shown" : "hidden");
+}
+
+/* --- the table ----------------------------------------------------------------------- */
+
+static const struct console_key table[] = {
+	{ 'h', help, "this help" },
+	{ 'y', stats_key_show_shadow, "shadow statistics" },
+	{ 'Y', stats_key_clear_shadow, "clear the shadow statistics" },
+	{ 'e', stats_key_show_exits, "exits by reason and vCPU" },
+	{ 'E', stats_key_clear_exits, "clear the exit statistics" },
+	{ 't', stats_key_top, "live top view, once a second; again ends it" },
+	{ 'o', stats_key_openmetrics, "the counters as OpenMetrics text" },
+	{ 'g', inspect_key_guests, "guests" },
+	{ 'r', inspect_key_registers, "registers of all vCPUs" },
+	{ 'm', inspect_key_memory, "memory and shadow pools" },
+	{ 'k', kill_guest, "kill a guest" },
+	{ 'n', start_guest, "start a guest again that has ended" },
+	{ 'p', toggle_background, "hide or show the output of guests without the input" },
+	{ 'q', power_off, "end everything and power off" },
+};
+
+static void help(char key)
+{
+	(void)key;
+	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+		printk("  %c  %s\n", table[i].key, table[i].help);
+	printk("  ^a^a^a  the input goes to the next guest\n");
+}
+
+void keys_press(uint8_t c)
+{
+	void (*asked)(char key) = answer;
+
+	if (asked) {
+		answer = NULL;
+		asked((char)c);
+		return;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].key == (char)c) {
+			table[i].fn((char)c);
+			return;
+		}
+	if (c == '\r' || c == '\n')
+		printk("\n"); /* some like to space their screen */
+	else
+		printk("h for help\n");
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest frames to host frames. RAM comes in 2 MiB pieces; the first 2 MiB of a guest hold
+ * the legacy holes and ROM and so are described page by page.
+ */
+#ifndef HV_P2M_H
+#define HV_P2M_H
+
+#include "hv/compiler.h"
+#include "mmu/platform.h"
+
+/* The board's map (guests/README.md draws it). */
+#define BOARD_LOW_RAM_END UINT64_C(0xa0000)
+#define BOARD_ROM_BASE UINT64_C(0xe0000) /* ACPI, MP tables; readable, up to 1 MiB */
+#define BOARD_ROM_END UINT64_C(0x100000)
+#define BOARD_PCI_HOLE UINT64_C(0xc0000000) /* RAM goes on at 4 GiB */
+#define BOARD_HIGH_RAM UINT64_C(0x100000000)
+
+struct p2m {
+	uint64_t *piece; /* per 2 MiB of gpa: host frame number, 0 none */
+	uint64_t nr_pieces;
+	uint64_t ram; /* bytes */
+};
+
+/* Allocate `ram` bytes (multiple of 2 MiB) of zeroed guest memory. 0 or -ENOMEM. */
+must_check int p2m_init(struct p2m *p, uint64_t ram);
+void p2m_fini(struct p2m *p);
+struct p2m_entry p2m_lookup(const struct p2m *p, gfn_t gfn);
+
+/* End of RAM below the PCI hole, and of RAM above 4 GiB (BOARD_HIGH_RAM: none). */
+uint64_t p2m_low_end(const struct p2m *p);
+uint64_t p2m_high_end(const struct p2m *p);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * KVM's paravirtual clock (hv/pvclock.h). Guarded by the CPU that runs the vCPU.
+ */
+#include "hv/pvclock.h"
+
+#include "hv/cpu.h"
+#include "hv/guest_mem.h"
+#include "hv/timer.h"
+#include "hv/vm.h"
+
+#define SYSTEM_TIME_ENABLE BIT(0)
+#define PVCLOCK_TSC_STABLE 1u /* all vCPUs' pages give the same time */
+
+struct pvclock_time {
+	uint32_t version; /* odd while it is being written */
+	uint32_t pad;
+	uint64_t tsc; /* guest TSC at which `ns` was right */
+	uint64_t ns;
+	uint32_t mul; /* ns = (ticks << shift) * mul >> 32 */
+	int8_t shift;
+	uint8_t flags;
+	uint8_t pad2[2];
+};
+_Static_assert(sizeof(struct pvclock_time) == 32, "the ABI's");
+
+struct pvclock_wall {
+	uint32_t version;
+	uint32_t sec, nsec; /* wall time at system time 0 */
+};
+
+/* The multiplier with the most significant bits, and the shift that goes with it. */
+static void rate(uint64_t hz, uint32_t *mul, int8_t *shift)
+{
+	uint64_t ns = NSEC_PER_SEC;
+
+	*shift = 0;
+	while (hz > ns * 2 || hz >> 32) {
+		hz >>= 1;
+		--*shift;
+	}
+	while (hz <= ns) {
+		hz <<= 1;
+		++*shift;
+	}
+	*mul = (ns << 32) / hz;
+}
+
+bool pvclock_set_system_time(struct vcpu *v, uint64_t val)
+{
+	struct pvclock_time t = { .version = 2, .flags = PVCLOCK_TSC_STABLE };
+	uint64_t now = rdtsc();
+
+	v->kvm_system_time = val;
+	if (!(val & SYSTEM_TIME_ENABLE))
+		return true;
+	rate(tsc_hz(), &t.mul, &t.shift);
+	t.tsc = now + v->tsc_offset;
+	t.ns = tsc_clock_ns(now);
+	return guest_write(v->vm, GPA(val & ~SYSTEM_TIME_ENABLE), &t, sizeof(t));
+}
+
+bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val)
+{
+	uint64_t now = clock_ns();
+	uint64_t boot = clock_wall_seconds() * NSEC_PER_SEC - now;
+	struct pvclock_wall w = {
+		.version = 2,
+		.sec = boot / NSEC_PER_SEC,
+		.nsec = boot % NSEC_PER_SEC,
+	};
+
+	v->kvm_wall_clock = val;
+	return guest_write(v->vm, GPA(val), &w, sizeof(w));
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time and one-shot timers (hv/timer.h). The clock's constants are written at boot only;
+ * a CPU's list of timers belongs to that CPU, and is touched with interrupts off. The
+ * interrupt handler only sets a flag.
+ */
+#include "hv/timer.h"
+
+#include "drivers/host/lapic.h"
+#include "drivers/host/rtc.h"
+#include "drivers/host/tsc.h"
+#include "hv/cpu.h"
+#include "hv/percpu.h"
+#include "hv/print.h"
+#include "hv/ratio.h"
+#include "hv/sched.h"
+#include "hv/timer_init.h"
+
+static uint64_t hz; /* of the TSC */
+static uint64_t tsc_start; /* clock_ns() == 0 */
+static struct ratio to_ns, to_tsc;
+static uint64_t wall_start; /* seconds since 1970 at tsc_start */
+
+uint64_t tsc_hz(void)
+{
+	return hz;
+}
+
+uint64_t tsc_to_ns(uint64_t ticks)
+{
+	return ratio_apply(to_ns, ticks);
+}
+
+uint64_t ns_to_tsc(uint64_t ns)
+{
+	return ratio_apply(to_tsc, ns);
+}
+
+uint64_t tsc_clock_ns(uint64_t tsc)
+{
+	return tsc > tsc_start ? tsc_to_ns(tsc - tsc_start) : 0;
+}
+
+uint64_t clock_tsc(uint64_t ns)
+{
+	return tsc_start + ns_to_tsc(ns);
+}
+
+uint64_t clock_ns(void)
+{
+	return tsc_clock_ns(rdtsc());
+}
+
+uint64_t clock_wall_seconds(void)
+{
+	return wall_start + clock_ns() / NSEC_PER_SEC;
+}
+
+void timer_init(struct timer *t, void (*fn)(struct timer *t))
+{
+	t->next = NULL;
+	t->deadline = 0;
+	t->fn = fn;
+	t->armed = false;
+}
+
+/* Set the hardware for the first timer of this CPU. Nothing to do while it will fire no
+ * later than that: an early interrupt costs less than programming it each time. */
+static void program(struct percpu *cpu)
+{
+	uint64_t deadline = cpu->timers ? cpu->timers->deadline : 0;
+
+	if (!cpu->timers || (cpu->timer_programmed && cpu->timer_programmed <= deadline))
+		return;
+	/* 0 means "not armed". */
+	cpu->timer_programmed = MAX(deadline, UINT64_C(1));
+	lapic_timer_arm(clock_tsc(cpu->timer_programmed));
+}
+
+void timer_cancel(struct timer *t)
+{
+	struct timer **link = &this_cpu()->timers;
+
+	if (!t->armed)
+		return;
+	while (*link && *link != t)
+		link = &(*link)->next;
+	BUG_ON(!*link);
+	*link = t->next;
+	t->armed = false;
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+	struct percpu *cpu = this_cpu();
+	struct timer **link = &cpu->timers;
+
+	timer_cancel(t);
+	t->deadline = deadline;
+	t->armed = true;
+	while (*link && (*link)->deadline <= deadline)
+		link = &(*link)->next;
+	t->next = *link;
+	*link = t;
+	program(cpu);
+}
+
+void timers_run(void)
+{
+	struct percpu *cpu = this_cpu();
+	uint64_t now = clock_ns();
+
+	if (cpu->timer_fired) {
+		cpu->timer_fired = false;
+		cpu->timer_programmed = 0;
+	}
+	while (cpu->timers && cpu->timers->deadline <= now) {
+		struct timer *t = cpu->timers;
+
+		cpu->timers = t->next;
+		t->armed = false;
+		t->fn(t);
+	}
+	program(cpu);
+}
+
+static void on_interrupt(unsigned vector)
+{
+	(void)vector;
+	this_cpu()->timer_fired = true;
+	sched_poke();
+}
+
+void time_init(void)
+{
+	const char *by;
+
+	hz = tsc_calibrate(&by);
+	to_ns = ratio_make(NSEC_PER_SEC, hz);
+	to_tsc = ratio_make(hz, NSEC_PER_SEC);
+	tsc_start = rdtsc();
+	wall_start = rtc_read_seconds();
+	lapic_timer_init(on_interrupt);
+	printk("time: TSC %lu.%03lu MHz by %s, timer: %s\n", hz / 1000000, hz / 1000 % 1000, by,
+	       lapic_timer_name());
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual CPUs: creation, events to be delivered, moving in and out of the processor.
+ * Guarded by the CPU that runs the vCPU, but for what hv/vcpu.h marks "any".
+ */
+#include "hv/vcpu.h"
+
+#include "drivers/virt/vlapic.h"
+#include "guests/board.h"
+#include "hv/cpu.h"
+#include "hv/cpuid.h"
+#include "hv/errno.h"
+#include "hv/exit_handlers.h"
+#include "hv/fpu.h"
+#include "hv/insn_cache.h"
+#include "hv/page.h"
+#include "hv/vendor.h"
+#include "hv/vm.h"
+
+#define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
+
+void vcpu_kick(struct vcpu *v)
+{
+	__atomic_store_n(&v->irq_check, true, __ATOMIC_RELEASE);
+}
+
+void vcpu_nmi(struct vcpu *v)
+{
+	__atomic_store_n(&v->nmi_pending, true, __ATOMIC_RELEASE);
+	vcpu_kick(v);
+}
+
+/* Classes of exceptions for the #DF matrix (SDM Vol. 3A table 6-4). */
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
+
+static enum fault_class fault_class(unsigned vector)
+{
+	switch (vector) {
+	case VEC_DE:
+	case VEC_TS:
+	case VEC_NP:
+	case VEC_SS:
+	case VEC_GP:
+	case VEC_CP:
+		return CONTRIBUTORY;
+	case VEC_PF:
+		return PAGE_FAULT;
+	case VEC_DF:
+		return DOUBLE_FAULT;
+	default:
+		return BENIGN;
+	}
+}
+
+void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
+{
+	enum fault_class first = BENIGN, second = fault_class(vector);
+
+	if (unlikely(v->delivering.type == EVENT_EXCEPTION))
+		first = fault_class(v->delivering.vector);
+	v->delivering.type = EVENT_NONE;
+	if (unlikely(first == DOUBLE_FAULT && second != BENIGN)) {
+		exit_shutdown(v);
+		return;
+	}
+	if (unlikely((first == CONTRIBUTORY && second == CONTRIBUTORY) ||
+		     (first == PAGE_FAULT && second != BENIGN))) {
+		vector = VEC_DF;
+		has_error = true;
+		error = 0;
+	}
+	v->pending.type = EVENT_EXCEPTION;
+	v->pending.vector = vector;
+	v->pending.has_error = has_error;
+	v->pending.error = error;
+}
+
+void vcpu_inject_gp(struct vcpu *v)
+{
+	vcpu_inject_exception(v, VEC_GP, true, 0);
+}
+
+void vcpu_inject_ud(struct vcpu *v)
+{
+	vcpu_inject_exception(v, VEC_UD, false, 0);
+}
+
+void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error)
+{
+	v->cr2 = va;
+	vcpu_inject_exception(v, VEC_PF, true, error);
+}
+
+void vcpu_skip(struct vcpu *v, unsigned len)
+{
+	uint64_t rip = v->regs.rip + len;
+
+	if (unlikely((rip ^ v->regs.rip) >> 32) && vendor->get_mode(v) != 8)
+		rip = (uint32_t)rip;
+	v->regs.rip = rip;
+	v->intr_shadow = false;
+	if (unlikely(v->regs.rflags & RFLAGS_TF)) {
+		vendor->set_dr(v, 6, vendor->get_dr(v, 6) | DR6_BS);
+		vcpu_inject_exception(v, VEC_DB, false, 0);
+	}
+}
+
+static bool interruptible(const struct vcpu *v)
+{
+	return (v->regs.rflags & RFLAGS_IF) && !v->intr_shadow;
+}
+
+/* One event an entry: what is pending already goes first, then NMI, then the interrupt
+ * controllers. What has to wait asks for a window. */
+void vcpu_look_for_events(struct vcpu *v)
+{
+	bool irq;
+
+	__atomic_store_n(&v->irq_check, false, __ATOMIC_SEQ_CST);
+	if (v->pending.type == EVENT_NONE && v->nmi_pending && !v->nmi_blocked && !v->intr_shadow) {
+		v->nmi_pending = false;
+		v->nmi_blocked = true;
+		v->pending = (struct event){ .type = EVENT_NMI, .vector = VEC_NMI };
+	}
+	spin_lock(&v->vm->lock);
+	irq = board_irq_pending(v);
+	if (irq && v->pending.type == EVENT_NONE && interruptible(v)) {
+		int vector = board_irq_take(v);
+
+		if (vector >= 0)
+			v->pending = (struct event){ .type = EVENT_INTR, .vector = vector };
+		irq = board_irq_pending(v);
+	}
+	spin_unlock(&v->vm->lock);
+	v->want_window = irq || (v->nmi_pending && !v->nmi_blocked);
+}
+
+bool vcpu_wakes(struct vcpu *v)
+{
+	bool irq;
+
+	if (!v->irq_check)
+		return false;
+	if (v->nmi_pending && !v->nmi_blocked)
+		return true;
+	if (!interruptible(v))
+		return false;
+	spin_lock(&v->vm->lock);
+	irq = board_irq_pending(v);
+	spin_unlock(&v->vm->lock);
+	return irq;
+}
+
+static void reset_registers(struct vcpu *v)
+{
+	v->cr0 = CR0_RESET;
+	v->regs.rflags = RFLAGS_FIXED;
+	v->xcr0 = XCR0_X87;
+	v->pat = PAT_RESET;
+	v->misc_enable = MISC_ENABLE_FAST_STRING | MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL;
+	vcpu_set_tsc(v, 0);
+}
+
+int vcpu_create(struct vm *vm, unsigned id)
+{
+	struct vcpu *v = mem_alloc(sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	vm->vcpu[id] = v;
+	vm->nr_vcpus = id + 1;
+	v->vm = vm;
+	v->id = id;
+	v->state = id == 0 ? VCPU_RUNNABLE : VCPU_OFF;
+	v->icache = mem_alloc(sizeof(*v->icache));
+	v->fpu = fpu_alloc();
+	if (!v->icache || !v->fpu)
+		return -ENOMEM;
+	err = mmu_vcpu_init(&v->mmu, &vm->mmu);
+	if (!err)
+		err = vendor->vcpu_init(v);
+	if (err)
+		return err;
+	reset_registers(v);
+	vendor->paging_changed(v);
+	return 0;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+
+	if (v->arch)
+		vendor->vcpu_fini(v);
+	if (v->mmu.mmu)
+		mmu_vcpu_fini(&v->mmu);
+	fpu_free(v->fpu);
+	mem_free(v->icache, sizeof(*v->icache));
+	vm->vcpu[v->id] = NULL;
+	mem_free(v, sizeof(*v));
+}
+
+void vcpu_load(struct vcpu *v)
+{
+	fpu_load(v->fpu, v->xcr0);
+	if (guest_features.rdtscp)
+		wrmsr(MSR_TSC_AUX, v->tsc_aux);
+	if (vendor->get_dr(v, 7) & DR7_ENABLE_MASK)
+		exit_dr(v);
+}
+
+static void save_debug_registers(struct vcpu *v)
+{
+	v->dr[0] = read_dr0();
+	v->dr[1] = read_dr1();
+	v->dr[2] = read_dr2();
+	v->dr[3] = read_dr3();
+	v->dr_live = false;
+	vendor->intercept_dr(v, true);
+}
+
+void vcpu_unload(struct vcpu *v)
+{
+	fpu_save(v->fpu);
+	if (v->dr_live)
+		save_debug_registers(v);
+}
+
+uint64_t vcpu_tsc(const struct vcpu *v)
+{
+	return rdtsc() + v->tsc_offset;
+}
+
+void vcpu_set_tsc(struct vcpu *v, uint64_t tsc)
+{
+	v->tsc_offset = tsc - rdtsc();
+	vendor->tsc_offset_changed(v);
+}

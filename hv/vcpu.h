@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual CPU: the guest's architectural state that is neither a page table (mmu/) nor a
+ * device, in vendor-neutral form. While the vCPU is not in guest mode, `regs`, `cr*`, `efer`
+ * are the truth; segments, descriptor tables and the MSRs that the processor switches stay
+ * with the vendor back end and go through its operations.
+ *
+ * Guarded by: the CPU that runs the vCPU. Other contexts touch only what is marked "any".
+ */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include "hv/emul.h"
+#include "hv/exit.h"
+#include "hv/x86.h"
+#include "hv/stat_types.h"
+#include "mmu/mmu.h"
+
+struct vm;
+struct vlapic;
+struct insn_cache;
+
+enum vcpu_state {
+	VCPU_OFF, /* waits for INIT-SIPI */
+	VCPU_RUNNABLE,
+	VCPU_HALTED, /* HLT: waits for an interrupt */
+	VCPU_DEAD, /* its VM ended */
+};
+
+/* Kinds as in EVENTINJ and the VM-entry interruption field (APM Vol. 2 15.20, SDM Vol. 3C
+ * 24.8.3); the back ends translate. */
+enum event_type { EVENT_NONE, EVENT_INTR, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT_INT };
+
+struct event {
+	enum event_type type;
+	uint8_t vector;
+	bool has_error;
+	uint32_t error;
+};
+
+struct vcpu {
+	struct cpu_regs regs;
+	uint64_t cr0, cr2, cr3, cr4, efer; /* as the guest sees them */
+	uint64_t xcr0;
+	uint64_t t_exit; /* TSC at the latest exit */
+
+	struct vm *vm;
+	unsigned id;
+	enum vcpu_state state;
+	void *arch; /* the vendor's: struct svm_vcpu, struct vmx_vcpu */
+	struct vlapic *lapic;
+
+	/* Event to be delivered at the next entry, and what the exit interrupted. */
+	struct event pending; /* EVENT_NONE: nothing */
+	struct event delivering; /* the latest exit came while this was being delivered */
+	bool want_window; /* exit as soon as the guest can take an interrupt */
+	bool nmi_pending; /* any */
+	bool nmi_blocked; /* from NMI delivery to IRET */
+	bool intr_shadow; /* after STI or MOV SS: the back end copies it in and out */
+	bool irq_check; /* any: interrupt controllers changed, look at the next entry */
+	bool leave; /* any: go back to the run loop before entering */
+
+	/* Stored values that guests read back and nothing else uses. */
+	uint64_t pat, apic_base, misc_enable, mtrr_def_type;
+	uint64_t mtrr_fixed[11], mtrr_var[16];
+	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
+	uint64_t tsc_aux;
+	uint64_t kvm_system_time, kvm_wall_clock; /* MSR_KVM_*: gpa | enable */
+	uint64_t mcg_status;
+	uint64_t dr[4]; /* DR0-3 while not in the processor */
+	bool dr_live; /* DR0-3 are in the processor, DR accesses do not exit */
+	void *fpu; /* XSAVE or FXSAVE image while not in the processor */
+	bool said_asleep; /* halted with interrupts off: reported once */
+
+	struct insn_cache *icache;
+	struct exit_stats exits;
+	struct tick_profile ticks; /* stats_tick's */
+	struct mmu_vcpu mmu;
+};
+
+/* The interrupt controllers changed: look at the next entry; wakes a halted vCPU, and makes
+ * one in guest mode on another CPU exit. Any context. */
+void vcpu_kick(struct vcpu *v);
+
+/* An NMI, by the local APIC or LINT1. Any context. */
+void vcpu_nmi(struct vcpu *v);
+
+/* Deliver exception `vector` to the guest at the next entry. If an event was being
+ * delivered when the exit came, the #DF matrix decides (SDM Vol. 3A 6.15, table 6-5);
+ * a triple fault ends the guest. */
+void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
+void vcpu_inject_gp(struct vcpu *v); /* #GP(0) */
+void vcpu_inject_ud(struct vcpu *v);
+void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error);
+
+/* Go on behind the instruction of `len` bytes: advances rip (wraps by mode), ends the
+ * interrupt shadow, delivers #DB if RFLAGS.TF. */
+void vcpu_skip(struct vcpu *v, unsigned len);
+
+/* The instruction at rip, decoded from the bytes that the processor fetched. NULL: they
+ * are not what made the exit any more (another vCPU wrote them), or lie outside the
+ * emulator's scope; in the latter case *unsupported is true. */
+const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported);
+
+/* Execute the instruction at rip, which touched something that no shadow entry can
+ * express (MMIO, ROM, CR0.WP=0 under SMAP). Kills the guest if it is out of scope. */
+void vcpu_emulate(struct vcpu *v);
+
+/* Linear address of the memory operand of `insn`, which stands at rip. */
+uint64_t vcpu_insn_ea(struct vcpu *v, const struct insn *insn);
+
+/* LMSW and SMSW, whose operand may be memory. */
+void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn);
+void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn);
+
+/* Decide what the next entry delivers. Called by the back end before each entry; the
+ * common case is inline. */
+void vcpu_look_for_events(struct vcpu *v);
+
+static inline void vcpu_before_entry(struct vcpu *v)
+{
+	if (unlikely(v->irq_check))
+		vcpu_look_for_events(v);
+}
+
+/* A halted vCPU has something to wake for. Run loop. */
+bool vcpu_wakes(struct vcpu *v);
+
+/* Make a vCPU of `vm` in the architectural reset state, and undo it. 0, -ENOMEM, -EINVAL. */
+must_check int vcpu_create(struct vm *vm, unsigned id);
+void vcpu_destroy(struct vcpu *v);
+
+/* The vCPU's registers come into this processor / leave it (FPU, DR0-3, TSC_AUX). */
+void vcpu_load(struct vcpu *v);
+void vcpu_unload(struct vcpu *v);
+
+/* Guest reads TSC / sets it (MSR 0x10). */
+uint64_t vcpu_tsc(const struct vcpu *v);
+void vcpu_set_tsc(struct vcpu *v, uint64_t tsc);
+
+static inline bool vcpu_long_mode(const struct vcpu *v)
+{
+	return v->efer & EFER_LMA;
+}
+
+#endif

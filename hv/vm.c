@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtual machines: creation, start, end, reset. A struct vm lives as long as its slot in
+ * vms[], its insides from start() to stop(). `state` is written under vm->lock.
+ */
+#include "hv/vm.h"
+
+#include "guests/board.h"
+#include "guests/load.h"
+#include "hv/control_regs.h"
+#include "hv/cpuid.h"
+#include "hv/errno.h"
+#include "hv/guest_mem.h"
+#include "hv/page.h"
+#include "hv/print.h"
+#include "hv/sched.h"
+#include "hv/stats.h"
+#include "hv/string.h"
+#include "hv/timer.h"
+#include "hv/vendor.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+struct vm *vms[VM_MAX];
+unsigned nr_vms;
+
+/* What to do when no guest is left. */
+static enum idle_action idle_action;
+
+static void set_flat_segments(struct vcpu *v, const struct guest_entry *e)
+{
+	struct segment data = { .sel = e->ds, .limit = 0xffffffff };
+	struct segment code = { .sel = e->cs, .limit = 0xffffffff };
+	struct segment tr = { .limit = 0xffff, .attr = SEG_P | 0xb /* busy 32-bit TSS */ };
+	struct segment ldtr = { .limit = 0xffff, .attr = SEG_P | 0x2 };
+	struct descriptor_table gdt = { .base = e->gdt.v, .limit = e->gdt_limit };
+	struct descriptor_table idt = { .base = 0, .limit = 0 };
+
+	data.attr = SEG_G | SEG_DB | SEG_P | SEG_S | 0x3; /* read/write, accessed */
+	code.attr = SEG_G | SEG_P | SEG_S | 0xb; /* execute/read, accessed */
+	code.attr |= e->long_mode ? SEG_L : SEG_DB;
+	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
+		vendor->set_segment(v, s, s == SEG_CS ? &code : &data);
+	vendor->set_segment(v, SEG_TR, &tr);
+	vendor->set_segment(v, SEG_LDTR, &ldtr);
+	vendor->set_tables(v, &gdt, &idt);
+}
+
+/* Put the boot vCPU into the state that the loader asks for. */
+static int enter_kernel(struct vcpu *v, const struct guest_entry *e)
+{
+	struct mmu_regs r = { .cr0 = CR0_PE | CR0_ET | CR0_NE };
+
+	if (e->long_mode) {
+		r.cr0 |= CR0_PG | CR0_WP;
+		r.cr3 = e->cr3.v;
+		r.cr4 = CR4_PAE;
+		r.efer = EFER_LME | EFER_LMA;
+	}
+	set_flat_segments(v, e);
+	v->regs.rip = e->rip;
+	v->regs.gpr[REG_RSI] = e->rsi;
+	v->regs.gpr[REG_RAX] = e->rax;
+	v->regs.gpr[REG_RBX] = e->rbx;
+	return vcpu_set_paging(v, &r);
+}
+
+static void stop(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		sched_remove(vm->vcpu[i]);
+	if (vm->board)
+		board_destroy(vm);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		stats_vcpu_gone(vm->vcpu[i]);
+		vcpu_destroy(vm->vcpu[i]);
+	}
+	vm->nr_vcpus = 0;
+	mmu_fini(&vm->mmu);
+	p2m_fini(&vm->p2m);
+	vm->ports.nr = 0;
+	vm->mmio.nr = 0;
+}
+
+static int make_parts(struct vm *vm)
+{
+	const struct guest_config *c = &vm->config;
+	struct mmu_config mc = {
+		.engine = c->engine[0] ? c->engine : NULL,
+		.maxphyaddr = guest_features.maxphyaddr,
+		.has_1g = guest_features.page1g,
+	};
+	int err = p2m_init(&vm->p2m, c->mem);
+
+	if (err)
+		return err;
+	err = mmu_init(&vm->mmu, &mc);
+	for (unsigned i = 0; i < c->vcpus && !err; i++)
+		err = vcpu_create(vm, i);
+	if (!err)
+		err = board_create(vm);
+	return err;
+}
+
+static int start(struct vm *vm)
+{
+	const char *name = vm->config.name;
+	struct guest_entry entry;
+	int err = make_parts(vm);
+
+	if (err)
+		printk("%s: not started: too little memory for it (%llu MiB and its shadow; %llu MiB free)\n",
+		       name, (unsigned long long)(vm->config.mem / MIB),
+		       (unsigned long long)(pages_free() * PAGE_SIZE / MIB));
+	else
+		err = guest_load(vm, &entry);
+	if (!err) {
+		memset(vm->vcpu[0]->regs.gpr, 0, sizeof(vm->vcpu[0]->regs.gpr));
+		err = enter_kernel(vm->vcpu[0], &entry);
+		BUG_ON(err);
+		vm->state = VM_RUNNING;
+		vm->started = clock_ns();
+		for (unsigned i = 0; i < vm->nr_vcpus; i++)
+			sched_add(vm->vcpu[i]);
+		return 0;
+	}
+	stop(vm);
+	vm->state = VM_ENDED;
+	return err;
+}
+
+static void print_started(const struct vm *vm)
+{
+	printk("%s: started, %llu MiB, %u vCPU%s, mmu=%s\n", vm->config.name,
+	       (unsigned long long)(vm->config.mem / MIB), vm->nr_vcpus, vm->nr_vcpus == 1 ? "" : "s",
+	       vm->mmu.config.engine);
+}
+
+int vm_create(const struct guest_config *config)
+{
+	struct vm *vm = mem_alloc(sizeof(*vm));
+	int err;
+
+	if (!vm) {
+		printk("%s: not started: no memory\n", config->name);
+		return -ENOMEM;
+	}
+	vm->config = *config;
+	vm->id = nr_vms + 1;
+	vm->console.name = vm->config.name;
+	stats_vm_start(vm);
+	console_add(&vm->console);
+	err = start(vm);
+	if (err) {
+		console_remove(&vm->console);
+		mem_free(vm, sizeof(*vm));
+		return err;
+	}
+	vms[nr_vms++] = vm;
+	print_started(vm);
+	return 0;
+}
+
+/* The first reason counts; the rest of the work is vm_reap's. */
+static bool leave_running(struct vm *vm, enum vm_state state)
+{
+	bool first = vm->state == VM_RUNNING;
+
+	if (!first)
+		return false;
+	vm->state = state;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vm->vcpu[i]->leave = true;
+	return true;
+}
+
+static void say(struct vm *vm, const char *what, const char *fmt, va_list ap)
+{
+	vsnprintf(vm->end_reason, sizeof(vm->end_reason), fmt, ap);
+	printk("%s: %s: %s\n", vm->config.name, what, vm->end_reason);
+}
+
+void vm_poweroff(struct vm *vm, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!leave_running(vm, VM_ENDING))
+		return;
+	va_start(ap, fmt);
+	say(vm, "ended", fmt, ap);
+	va_end(ap);
+}
+
+void vm_reset(struct vm *vm, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!leave_running(vm, VM_RESETTING))
+		return;
+	va_start(ap, fmt);
+	say(vm, "reset", fmt, ap);
+	va_end(ap);
+}
+
+void vm_kill(struct vcpu *v, const char *fmt, ...)
+{
+	struct vm *vm = v->vm;
+	va_list ap;
+
+	if (!leave_running(vm, VM_ENDING))
+		return;
+	va_start(ap, fmt);
+	say(vm, "killed", fmt, ap);
+	va_end(ap);
+	printk("%s: vCPU %u rip 0x%llx rsp 0x%llx cr0 0x%llx cr3 0x%llx cr4 0x%llx efer 0x%llx\n",
+	       vm->config.name, v->id, (unsigned long long)v->regs.rip,
+	       (unsigned long long)v->regs.gpr[REG_RSP], (unsigned long long)v->cr0,
+	       (unsigned long long)v->cr3, (unsigned long long)v->cr4, (unsigned long long)v->efer);
+}
+
+int vm_restart(struct vm *vm)
+{
+	int err;
+
+	if (vm->state != VM_ENDED)
+		return -EBUSY;
+	stats_vm_start(vm);
+	err = start(vm);
+	if (!err)
+		print_started(vm);
+	return err;
+}
+
+void vm_set_idle_action(enum idle_action action)
+{
+	idle_action = action;
+}
+
+static bool all_ended(void)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (vms[i]->state != VM_ENDED)
+			return false;
+	return true;
+}
+
+void vm_reap(void)
+{
+	for (unsigned i = 0; i < nr_vms; i++) {
+		struct vm *vm = vms[i];
+		enum vm_state state = vm->state;
+
+		if (likely(state == VM_RUNNING || state == VM_ENDED))
+			continue;
+		stop(vm);
+		vm->state = VM_ENDED;
+		if (state == VM_RESETTING && start(vm) == 0)
+			print_started(vm);
+	}
+	if (unlikely(idle_action == IDLE_POWEROFF) && all_ended()) {
+		printk("no guest is left: powering off\n");
+		machine_poweroff();
+	}
+}

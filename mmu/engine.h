@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A shadow engine: the part of the MMU that decides what is kept in shadow tables and for
+ * how long. Everything that follows from the manual alone (walks, permissions, when to
+ * flush) is done before an engine is asked.
+ */
+#ifndef MMU_ENGINE_H
+#define MMU_ENGINE_H
+
+#include "mmu/mmu.h"
+#include "mmu/platform.h"
+#include "mmu/walk.h"
+
+/* What the guest's act obliges a vCPU to forget. Each includes the ones before it. */
+enum mmu_flush {
+	MMU_FLUSH_LOCAL, /* CR3 was loaded: all but what the guest marked global */
+	MMU_FLUSH_ALL, /* everything; v->pg may have changed, its mode not */
+	MMU_FLUSH_MODE, /* v->pg.mode has changed: set v->hw too */
+};
+
+/*
+ * Called on the CPU that runs or holds the vCPU, without mmu_lock, unless it says otherwise.
+ * v->regs, v->pdpte and v->pg are already the new ones.
+ */
+struct mmu_engine {
+	const char *name;
+
+	/* The per-VM part (m->priv). m->config has been checked. 0, -EINVAL or -ENOMEM. */
+	int (*init)(struct mmu *m);
+	void (*fini)(struct mmu *m);
+
+	/* The vCPU's part (v->priv) and v->hw, in v->pg.mode. 0 or -ENOMEM, then nothing is left. */
+	int (*vcpu_init)(struct mmu_vcpu *v);
+	void (*vcpu_fini)(struct mmu_vcpu *v);
+
+	/*
+	 * The guest's tables allow `access` at `va` and `w` says by which entries: make it
+	 * possible. Checks under mmu_lock that `w` still holds. MMU_FIXED, MMU_RETRY; MMU_MMIO,
+	 * MMU_EMULATE with fault->gpa; MMU_INJECT with fault->error_code.
+	 */
+	enum mmu_result (*fill)(struct mmu_vcpu *v, gva_t va, unsigned access,
+				const struct mmu_walk *w, struct mmu_fault *fault);
+
+	/* A #PF is about to be injected: drop what is cached for `va` itself (I2). */
+	void (*forget)(struct mmu_vcpu *v, gva_t va);
+
+	/* INVLPG: the whole guest page around `va`, large or not, and always the hardware (I17). */
+	void (*invlpg)(struct mmu_vcpu *v, gva_t va);
+
+	void (*flush)(struct mmu_vcpu *v, enum mmu_flush what);
+
+	/* See mmu_pool_use(). */
+	void (*pool_use)(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused);
+
+	/* `len` bytes of guest memory at `gpa` were written by us, on any CPU (I19). */
+	void (*guest_wrote)(struct mmu *m, gpa_t gpa, uint64_t len);
+
+	/* `n` frames from `gfn` changed. Any CPU, mmu_lock held; a shootdown of all vCPUs
+	 * follows before it is let go. */
+	void (*p2m_changed)(struct mmu *m, gfn_t gfn, uint64_t n);
+};
+
+extern const struct mmu_engine mmu_engine_vtlb;
+
+/* The access goes to a device model: there is no memory, or ROM that is written. */
+static inline bool mmu_is_mmio(enum p2m_kind kind, unsigned access)
+{
+	return kind == P2M_NONE || (kind == P2M_ROM && (access & MMU_ACC_WRITE));
+}
+
+/* Where in guest-physical memory the walk ended. */
+static inline gpa_t mmu_walk_gpa(const struct mmu_walk *w, gva_t va)
+{
+	return GPA(gfn_to_gpa(w->gfn).v | (va.v & ~PAGE_MASK));
+}
+
+/* mmu_lock, noted for the sampling profile. */
+static inline void mmu_lock_noted(struct mmu_vcpu *v)
+{
+	v->lock_start = mmu_clock();
+	mmu_lock(v->mmu);
+}
+
+/*
+ * An operation that began at `start` ends now. The lock was let go a few instructions ago,
+ * so that is when it was: one clock reading is saved. (A lock for A and D bits, which few
+ * walks need, is not noted.)
+ */
+static inline void mmu_record(struct mmu_vcpu *v, enum mmu_op op, uint64_t start)
+{
+	struct mmu_last_op *last = &v->last[op];
+	uint64_t end = mmu_clock();
+
+	last->start = start;
+	last->end = end;
+	last->lock_start = v->lock_start;
+	last->lock_end = v->lock_start ? end : 0;
+	v->lock_start = 0;
+	mmu_op_record(&v->stats.op[op], end - start);
+}
+
+#endif

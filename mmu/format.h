@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The page-table formats of the architecture as constants: one walker body serves all of
+ * them (walk_body.h).
+ */
+#ifndef MMU_FORMAT_H
+#define MMU_FORMAT_H
+
+#include "mmu/paging.h"
+
+struct pt_format {
+	const char *name;
+	uint8_t levels; /* tables that a walk reads from memory; level 1 maps 4 KiB pages */
+	uint8_t entry_bytes;
+	uint8_t index_bits; /* of the address, each level */
+	uint8_t large_levels; /* bit n: level n may hold a large page */
+	uint8_t rsvd_top; /* reserved address bits go from the guest's width up to this; 0: none */
+	bool latched_top; /* the walk starts from v->pdpte[], above `levels` */
+	bool ps_needs_pse; /* PS counts only while CR4.PSE is on, and is ignored otherwise */
+	bool pse36; /* a large page has address bits 39:32 in bits 20:13 */
+};
+
+/* Defined where each is walked, so that the compiler folds them into that walker. */
+extern const struct pt_format mmu_format_2level; /* walk2.c */
+extern const struct pt_format mmu_format_pae; /* walk3.c */
+extern const struct pt_format mmu_format_4level; /* walk4.c */
+
+/* What of the guest decides about reserved bits. */
+struct pt_features {
+	unsigned maxphyaddr; /* bits */
+	bool has_1g, pse, nxe;
+};
+
+/* Lowest address bit that indexes the table at `level`: a large page there has 2^this bytes. */
+static inline unsigned pt_shift(const struct pt_format *f, unsigned level)
+{
+	return PAGE_SHIFT + (level - 1) * f->index_bits;
+}
+
+/* Reserved bits and large pages (Intel SDM Vol. 3A 4.3 table 4-4, 4.4.2, 4.5). */
+void mmu_format_masks(const struct pt_format *f, const struct pt_features *x, struct pt_masks *out);
+
+/* Reserved bits of a present PDPTE (Intel SDM Vol. 3A table 4-8). */
+uint64_t mmu_pdpte_rsvd(unsigned maxphyaddr);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts of a walk that are not on its fast path: finding a guest table in the host,
+ * and setting A and D bits (I11, I19).
+ */
+#include "mmu/pte.h"
+#include "mmu/walk.h"
+
+/* What the bus reads where nothing answers. */
+static const uint64_t nobody[PAGE_SIZE / sizeof(uint64_t)] = {
+	[0 ... PAGE_SIZE / sizeof(uint64_t) - 1] = ~UINT64_C(0),
+};
+
+cold void mmu_walk_cache_reset(struct mmu_vcpu *v)
+{
+	/* Before the entries: what is looked up from now on is at least this new. */
+	v->tables.gen = walk_p2m_gen(v);
+	for (unsigned i = 0; i < MMU_TABLE_CACHE; i++)
+		v->tables.ref[i].gpa = MMU_NO_TABLE;
+}
+
+cold const uint8_t *mmu_walk_table_miss(struct mmu_vcpu *v, uint64_t table)
+{
+	gfn_t gfn = gpa_to_gfn(GPA(table));
+	struct p2m_entry e = mmu_p2m_lookup(v->mmu, gfn);
+	const void *host = e.kind == P2M_NONE ? nobody : mmu_map_pfn(e.pfn);
+	struct mmu_table_ref *ref = &v->tables.ref[gfn.v % MMU_TABLE_CACHE];
+
+	ref->gpa = table;
+	ref->host = host;
+	return host;
+}
+
+/* False: the entry at `at` is no longer `old`. A write to what is no RAM goes nowhere. */
+static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint64_t new)
+{
+	struct p2m_entry e = mmu_p2m_lookup(m, gpa_to_gfn(at));
+	uint8_t *p;
+
+	if (e.kind != P2M_RAM)
+		return true;
+	p = (uint8_t *)mmu_map_pfn(e.pfn) + (at.v & ~PAGE_MASK);
+	if (bytes == sizeof(uint64_t))
+		return __atomic_compare_exchange_n((uint64_t *)(void *)p, &old, new, false,
+						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+
+	uint32_t old32 = (uint32_t)old;
+
+	return __atomic_compare_exchange_n((uint32_t *)(void *)p, &old32, (uint32_t) new, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+enum walk_status mmu_walk_set_ad(struct mmu_vcpu *v, const struct pt_format *f, gva_t va,
+				 unsigned access, struct mmu_walk *w)
+{
+	enum walk_status status = WALK_OK;
+	unsigned changed = 0;
+
+	/* The lock keeps the p2m still: nothing is written to a frame that the guest has
+	 * lost meanwhile. Entries that need no bit are not looked at again. */
+	mmu_lock(v->mmu);
+	if (walk_is_stale(v))
+		status = WALK_RETRY;
+	for (unsigned level = f->levels; status == WALK_OK && level >= w->level; level--) {
+		bool dirty = level == w->level && (access & MMU_ACC_WRITE);
+		uint64_t old = w->gpte[level], new = old | PTE_A | (dirty ? PTE_D : 0);
+
+		if (new == old)
+			continue;
+		if (exchange(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes, old,
+			     new)) {
+			w->gpte[level] = new;
+			changed |= BIT(level);
+		} else {
+			status = WALK_RETRY;
+		}
+	}
+	mmu_unlock(v->mmu);
+
+	for (unsigned level = w->level; changed && level <= f->levels; level++)
+		if (changed & BIT(level))
+			mmu_guest_wrote(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes);
+	return status;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events into and out of the VMCB: injection (AMD APM Vol. 2 15.20), what an exit found
+ * half delivered (15.7.2), and the windows for interrupts and NMIs.
+ */
+#include "svm/svm.h"
+
+static const uint8_t to_vmcb_type[] = {
+	[EVENT_INTR] = VMCB_EVENT_INTR,
+	[EVENT_NMI] = VMCB_EVENT_NMI,
+	[EVENT_EXCEPTION] = VMCB_EVENT_EXCEPTION,
+	[EVENT_SOFT_INT] = VMCB_EVENT_SOFT_INT,
+};
+
+/* The guest's IRET ends NMI blocking; the processor tells us by an intercept. */
+static void watch_iret(struct vmcb *vmcb, bool on)
+{
+	if (on)
+		vmcb->intercept3 |= INTERCEPT_IRET;
+	else
+		vmcb->intercept3 &= ~(uint32_t)INTERCEPT_IRET;
+	vmcb->clean &= ~(uint32_t)CLEAN_INTERCEPTS;
+}
+
+void svm_inject_pending(struct vcpu *v)
+{
+	const struct event *e = &v->pending;
+	uint64_t inj = EVENT_VALID | e->vector | (uint64_t)to_vmcb_type[e->type] << EVENT_TYPE_SHIFT;
+
+	if (e->has_error)
+		inj |= EVENT_ERROR_VALID | (uint64_t)e->error << EVENT_ERROR_SHIFT;
+	to_vmcb(v)->event_inj = inj;
+	if (e->type == EVENT_NMI)
+		watch_iret(to_vmcb(v), true);
+	v->pending.type = EVENT_NONE;
+}
+
+/* A virtual interrupt whose vector is never used: VINTR exits as soon as the guest could
+ * take one. */
+void svm_set_window(struct vcpu *v)
+{
+	struct vmcb *vmcb = to_vmcb(v);
+	bool on = vmcb->intercept3 & INTERCEPT_VINTR;
+
+	if (likely(on == v->want_window))
+		return;
+	if (v->want_window) {
+		vmcb->v_intr |= V_IRQ | V_IGN_TPR;
+		vmcb->intercept3 |= INTERCEPT_VINTR;
+	} else {
+		vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR);
+		vmcb->intercept3 &= ~(uint32_t)INTERCEPT_VINTR;
+	}
+	vmcb->clean &= ~(uint32_t)(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
+
+/*
+ * INT n, INT3 and INTO leave rip at themselves when the processor does not report the next
+ * one: they are simply run again (without NRIPS injecting them would push a wrong rip).
+ */
+static bool runs_again(const struct event *e)
+{
+	if (e->type == EVENT_SOFT_INT)
+		return true;
+	return e->type == EVENT_EXCEPTION && (e->vector == VEC_BP || e->vector == VEC_OF);
+}
+
+void svm_note_interrupted_event(struct vcpu *v)
+{
+	uint64_t info = to_vmcb(v)->exit_int_info;
+	struct event *e = &v->delivering;
+
+	e->vector = info & EVENT_VECTOR_MASK;
+	e->has_error = info & EVENT_ERROR_VALID;
+	e->error = info >> EVENT_ERROR_SHIFT;
+	switch (info >> EVENT_TYPE_SHIFT & EVENT_TYPE_MASK) {
+	case VMCB_EVENT_INTR:
+		e->type = EVENT_INTR;
+		break;
+	case VMCB_EVENT_NMI:
+		e->type = EVENT_NMI;
+		break;
+	case VMCB_EVENT_EXCEPTION:
+		e->type = EVENT_EXCEPTION;
+		break;
+	default:
+		e->type = EVENT_SOFT_INT;
+		break;
+	}
+	if (runs_again(e))
+		e->type = EVENT_NONE;
+}
+
+/* The exit was none of the guest's business: what it interrupted is delivered again. */
+void svm_reinject(struct vcpu *v)
+{
+	if (v->delivering.type == EVENT_NONE)
+		return;
+	if (v->pending.type == EVENT_NONE)
+		v->pending = v->delivering;
+	v->delivering.type = EVENT_NONE;
+}

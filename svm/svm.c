@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AMD SVM: bring-up, VMCBs, and the loop that enters a guest and handles its exits
+ * (AMD APM Vol. 2 ch. 15). Per-CPU data belongs to its CPU, a VMCB to the CPU that runs
+ * the vCPU; the permission maps are constant after boot.
+ */
+#include "svm/svm.h"
+
+#include "hv/cpu.h"
+#include "hv/errno.h"
+#include "hv/page.h"
+#include "hv/percpu.h"
+#include "hv/string.h"
+
+#define LEAF_SVM 0x8000000a
+#define IOPM_ORDER 2 /* 12 KiB are needed */
+#define MSRPM_ORDER 1
+#define MSRPM_RANGE_BYTES 0x800 /* 8192 MSRs, two bits each */
+
+struct svm_features svm_features;
+
+static uint64_t host_vmcb_hpa[1]; /* by host CPU */
+static pfn_t iopm, msrpm;
+
+static bool usable(const char **why)
+{
+	uint64_t vm_cr;
+
+	if (!cpu_has(FEAT_SVM)) {
+		*why = "the processor has no SVM";
+		return false;
+	}
+	if (rdmsr_safe(MSR_VM_CR, &vm_cr) == 0 && (vm_cr & VM_CR_SVMDIS)) {
+		*why = "the firmware has disabled SVM (VM_CR.SVMDIS): switch it on in its setup";
+		return false;
+	}
+	return true;
+}
+
+/* Reads and writes of `msr` do not exit (APM Vol. 2 15.11). */
+static void let_through(uint32_t msr)
+{
+	uint8_t *map = pfn_to_ptr(msrpm);
+	uint32_t n = msr & 0x1fff;
+
+	if (msr >= 0xc0000000)
+		map += MSRPM_RANGE_BYTES;
+	map[n / 4] &= ~(3 << (n % 4 * 2));
+}
+
+/* What VMLOAD and VMSAVE switch anyway. */
+static const uint32_t free_msrs[] = {
+	MSR_STAR,   MSR_LSTAR,		MSR_CSTAR,	 MSR_SFMASK,	   MSR_FS_BASE,
+	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+};
+
+static int make_permission_maps(void)
+{
+	int err = page_alloc(IOPM_ORDER, 0, &iopm);
+
+	if (!err)
+		err = page_alloc(MSRPM_ORDER, 0, &msrpm);
+	if (err)
+		return err;
+	memset(pfn_to_ptr(iopm), 0xff, PAGE_SIZE << IOPM_ORDER);
+	memset(pfn_to_ptr(msrpm), 0xff, PAGE_SIZE << MSRPM_ORDER);
+	for (unsigned i = 0; i < ARRAY_SIZE(free_msrs); i++)
+		let_through(free_msrs[i]);
+	return 0;
+}
+
+static void find_features(void)
+{
+	svm_features.nrips = cpu_has(FEAT_NRIPS);
+	svm_features.decode_assists = cpu_has(FEAT_DECODE_ASSISTS);
+	svm_features.vmcb_clean = cpu_has(FEAT_VMCB_CLEAN);
+	svm_features.flush_by_asid = cpu_has(FEAT_FLUSH_BY_ASID);
+	svm_features.nr_asids = cpuid(LEAF_SVM).ebx;
+}
+
+static int cpu_init(void)
+{
+	pfn_t save, host;
+	int err = 0;
+
+	if (this_cpu()->index == 0) {
+		find_features();
+		err = make_permission_maps();
+	}
+	if (!err)
+		err = page_alloc(0, PAGE_ZERO, &save);
+	if (!err)
+		err = page_alloc(0, PAGE_ZERO, &host);
+	if (err)
+		return err;
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, pfn_to_hpa(save).v);
+	host_vmcb_hpa[this_cpu()->index] = pfn_to_hpa(host).v;
+	__asm__ volatile("vmsave %%rax" : : "a"(pfn_to_hpa(host).v) : "memory");
+	svm_asid_cpu_init();
+	return 0;
+}
+
+static void init_intercepts(struct vmcb *vmcb)
+{
+	vmcb->intercept_dr = INTERCEPT_DR_ALL;
+	vmcb->intercept_exceptions = BIT(VEC_PF) | BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC);
+	vmcb->intercept3 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT |
+			   INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD |
+			   INTERCEPT_HLT | INTERCEPT_INVLPG | INTERCEPT_INVLPGA | INTERCEPT_IOIO |
+			   INTERCEPT_MSR | INTERCEPT_TASK_SWITCH | INTERCEPT_SHUTDOWN;
+	vmcb->intercept4 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE |
+			   INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_WBINVD |
+			   INTERCEPT_MONITOR | INTERCEPT_MWAIT | INTERCEPT_MWAIT_ARMED |
+			   INTERCEPT_XSETBV | INTERCEPT_RDPRU;
+	vmcb->iopm_base = pfn_to_hpa(iopm).v;
+	vmcb->msrpm_base = pfn_to_hpa(msrpm).v;
+	vmcb->v_intr = V_INTR_MASKING;
+}
+
+/* APM Vol. 2 14.1.3: the registers that have no neutral owner. */
+static void init_state(struct vcpu *v)
+{
+	const struct segment code = { .sel = 0xf000, .base = 0xffff0000, .limit = 0xffff,
+				      .attr = SEG_P | SEG_S | 0xb };
+	const struct segment data = { .limit = 0xffff, .attr = SEG_P | SEG_S | 0x3 };
+	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_P | 0x2 };
+	const struct segment tr = { .limit = 0xffff, .attr = SEG_P | 0xb };
+	const struct descriptor_table table = { .limit = 0xffff };
+
+	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
+		svm_set_segment(v, s, s == SEG_CS ? &code : &data);
+	svm_set_segment(v, SEG_LDTR, &ldtr);
+	svm_set_segment(v, SEG_TR, &tr);
+	svm_set_tables(v, &table, &table);
+	to_vmcb(v)->dr6 = DR6_RESET;
+	to_vmcb(v)->dr7 = DR7_RESET;
+	to_vmcb(v)->pat = PAT_RESET;
+}
+
+static void vcpu_fini(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+
+	mem_free(s->vmcb, sizeof(*s->vmcb));
+	mem_free(s, sizeof(*s));
+	v->arch = NULL;
+}
+
+static int vcpu_init(struct vcpu *v)
+{
+	struct svm_vcpu *s = mem_alloc(sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->vmcb = mem_alloc(sizeof(*s->vmcb));
+	if (!s->vmcb) {
+		mem_free(s, sizeof(*s));
+		return -ENOMEM;
+	}
+	s->vmcb_hpa = ptr_to_hpa(s->vmcb).v;
+	v->arch = s;
+	init_intercepts(s->vmcb);
+	init_state(v);
+	return 0;
+}
+
+static void to_processor(struct vcpu *v, struct vmcb *vmcb)
+{
+	vmcb->rax = v->regs.gpr[REG_RAX];
+	vmcb->rsp = v->regs.gpr[REG_RSP];
+	vmcb->rip = v->regs.rip;
+	vmcb->rflags = v->regs.rflags;
+	vmcb->int_state = v->intr_shadow ? INT_STATE_SHADOW : 0;
+	if (vmcb->cr2 != v->cr2) {
+		vmcb->cr2 = v->cr2;
+		vmcb->clean &= ~(uint32_t)CLEAN_CR2;
+	}
+	if (vmcb->cr3 != v->mmu.hw.root.v) {
+		vmcb->cr3 = v->mmu.hw.root.v;
+		vmcb->clean &= ~(uint32_t)CLEAN_CR;
+	}
+}
+
+static void from_processor(struct vcpu *v, struct vmcb *vmcb)
+{
+	v->t_exit = rdtsc();
+	v->regs.gpr[REG_RAX] = vmcb->rax;
+	v->regs.gpr[REG_RSP] = vmcb->rsp;
+	v->regs.rip = vmcb->rip;
+	v->regs.rflags = vmcb->rflags;
+	v->intr_shadow = vmcb->int_state & INT_STATE_SHADOW;
+	v->cr2 = vmcb->cr2;
+	vmcb->clean = svm_features.vmcb_clean ? CLEAN_ALL : 0;
+}
+
+static void run(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+	uint64_t host = host_vmcb_hpa[this_cpu()->index];
+
+	while (!v->leave && v->state == VCPU_RUNNABLE) {
+		enum exit_reason reason;
+
+		vcpu_before_entry(v);
+		if (v->pending.type != EVENT_NONE)
+			svm_inject_pending(v);
+		svm_set_window(v);
+		svm_choose_asid(v);
+		to_processor(v, s->vmcb);
+		svm_enter(&v->regs, s->vmcb_hpa, host);
+		from_processor(v, s->vmcb);
+		if (unlikely(s->vmcb->exit_int_info & EVENT_VALID))
+			svm_note_interrupted_event(v);
+		reason = svm_handle_exit(v);
+		svm_reinject(v);
+		v->exits.count[reason]++;
+		v->exits.ticks[reason] += rdtsc() - v->t_exit;
+	}
+}
+
+const struct vendor_ops svm_ops = {
+	.name = "SVM",
+	.usable = usable,
+	.cpu_init = cpu_init,
+	.vcpu_init = vcpu_init,
+	.vcpu_fini = vcpu_fini,
+	.run = run,
+	.get_segment = svm_get_segment,
+	.set_segment = svm_set_segment,
+	.get_tables = svm_get_tables,
+	.set_tables = svm_set_tables,
+	.get_cpl = svm_get_cpl,
+	.get_mode = svm_get_mode,
+	.get_dr = svm_get_dr,
+	.set_dr = svm_set_dr,
+	.intercept_dr = svm_intercept_dr,
+	.paging_changed = svm_paging_changed,
+	.get_msr = svm_get_msr,
+	.set_msr = svm_set_msr,
+	.tlb_flush = svm_tlb_flush,
+	.tlb_flush_page = svm_tlb_flush_page,
+	.tsc_offset_changed = svm_tsc_offset_changed,
+	.dump = svm_dump,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The SVM back end's own view of a vCPU, shared by its files.
+ */
+#ifndef SVM_SVM_H
+#define SVM_SVM_H
+
+#include "hv/vendor.h"
+#include "svm/vmcb.h"
+
+/* What this CPU has, asked once at boot (APM Vol. 3, Fn8000_000A). */
+struct svm_features {
+	bool nrips, decode_assists, vmcb_clean, flush_by_asid;
+	uint32_t nr_asids;
+};
+
+extern struct svm_features svm_features;
+
+struct svm_vcpu {
+	struct vmcb *vmcb;
+	uint64_t vmcb_hpa;
+	unsigned cpu; /* host CPU whose TLB knows `asid` */
+	uint64_t asid_generation;
+	bool flush; /* the TLB may hold what it must not: new ASID at the next entry */
+};
+
+static inline struct svm_vcpu *to_svm(struct vcpu *v)
+{
+	return v->arch;
+}
+
+static inline struct vmcb *to_vmcb(struct vcpu *v)
+{
+	return to_svm(v)->vmcb;
+}
+
+/* svm/enter.asm */
+void svm_enter(struct cpu_regs *regs, uint64_t guest_vmcb, uint64_t host_vmcb);
+
+/* svm/state.c: registers between the VMCB and neutral form. */
+void svm_get_segment(struct vcpu *v, enum seg s, struct segment *out);
+void svm_set_segment(struct vcpu *v, enum seg s, const struct segment *in);
+void svm_get_tables(struct vcpu *v, struct descriptor_table *gdt, struct descriptor_table *idt);
+void svm_set_tables(struct vcpu *v, const struct descriptor_table *gdt,
+		    const struct descriptor_table *idt);
+unsigned svm_get_cpl(struct vcpu *v);
+unsigned svm_get_mode(struct vcpu *v);
+uint64_t svm_get_dr(struct vcpu *v, unsigned n);
+void svm_set_dr(struct vcpu *v, unsigned n, uint64_t val);
+void svm_intercept_dr(struct vcpu *v, bool on);
+void svm_paging_changed(struct vcpu *v);
+bool svm_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val);
+bool svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val);
+void svm_tsc_offset_changed(struct vcpu *v);
+void svm_dump(struct vcpu *v);
+
+/* svm/exit.c: one exit, its event and code in the VMCB, to the neutral handlers. Counts it
+ * and returns the reason that it was counted under. */
+enum exit_reason svm_handle_exit(struct vcpu *v);
+
+/* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering. */
+void svm_inject_pending(struct vcpu *v);
+void svm_set_window(struct vcpu *v);
+void svm_note_interrupted_event(struct vcpu *v);
+void svm_reinject(struct vcpu *v);
+
+/* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
+void svm_asid_cpu_init(void);
+void svm_choose_asid(struct vcpu *v);
+void svm_tlb_flush(struct vcpu *v);
+void svm_tlb_flush_page(struct vcpu *v, uint64_t va);
+
+#endif

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""What all system tests share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import xihv  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    """`make system` builds these; by hand one may forget it."""
+    for f in (xihv.ELF, xihv.KERNEL, xihv.INITRD):
+        if not f.exists():
+            pytest.exit(f"{f} is missing: run `make all images tiny` first", 2)
+
+
+@pytest.fixture
+def boot(request):
+    """Start xihv with a log named after the test; it is ended with the test."""
+    machines = []
+
+    def start(*args, **kwargs):
+        name = request.node.name.translate(str.maketrans("[]/ ", "----")).strip("-")
+        if machines:
+            name += f"-{len(machines) + 1}"
+        machines.append(xihv.Xihv(name, *args, **kwargs))
+        return machines[-1]
+
+    yield start
+    for m in machines:
+        m.close()

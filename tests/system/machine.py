@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""A QEMU that a test talks to over its serial line.
+
+Everything has a time limit; one that runs out is reported as a hang with the tail of the
+log. QEMU is ended by its own process id in every case. Logs are kept in build/logs.
+"""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pexpect
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+LOGS = BUILD / "logs"
+TAIL_LINES = 40
+
+
+class Hang(AssertionError):
+    """What was waited for did not come in time."""
+
+
+class Ended(AssertionError):
+    """QEMU ended before what was waited for."""
+
+
+def quote_initrd(modules):
+    """QEMU's list of multiboot modules: "FILE words,FILE words", commas doubled."""
+    return ",".join(m.replace(",", ",,") for m in modules)
+
+
+def console_args():
+    """The serial line on standard input and output, every byte of it: Ctrl-A too."""
+    return ["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
+            "-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1"]
+
+
+class Machine:
+    """One run of QEMU. Use as a context manager."""
+
+    def __init__(self, name, args, limit=600):
+        """`limit`: seconds that the machine may live, whatever it is doing."""
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.log_path = LOGS / f"{name}.log"
+        self.deadline = time.monotonic() + limit
+        self.limit = limit
+        self.args = console_args() + args
+        self._log = open(self.log_path, "wb")
+        self._log.write(("qemu-system-x86_64 " + " ".join(self.args) + "\n").encode())
+        self._log.flush()
+        self.child = pexpect.spawn("qemu-system-x86_64", self.args, timeout=60, echo=False,
+                                   maxread=65536, dimensions=(50, 200))
+        self.child.delaybeforesend = None
+        self.child.logfile_read = self._log
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # --- waiting ----------------------------------------------------------------------
+
+    def _tail(self):
+        self._log.flush()
+        text = self.log_path.read_bytes().decode(errors="replace").replace("\r", "")
+        return "\n".join(text.splitlines()[-TAIL_LINES:])
+
+    def expect(self, pattern, timeout=60):
+        """Wait for a regular expression (or the first of a list); its match object.
+        The match's .index is the number of the pattern in a list."""
+        patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+        left = min(timeout, self.deadline - time.monotonic())
+        which = self.child.expect([pexpect.TIMEOUT, pexpect.EOF] +
+                                  [re.compile(p.encode(), re.M) for p in patterns],
+                                  timeout=max(left, 0))
+        if which == 0:
+            raise Hang(f"{self.name}: hang: waited {left:.0f} s for {patterns}; "
+                       f"end of {self.log_path}:\n{self._tail()}")
+        if which == 1:
+            raise Ended(f"{self.name}: QEMU ended while waiting for {patterns}; "
+                        f"end of {self.log_path}:\n{self._tail()}")
+        self.index = which - 2
+        return Match(self.child.match, self.child.before)
+
+    def quiet(self, seconds=1.0, limit=20):
+        """Read until nothing has come for `seconds`; what came, as text."""
+        got = b""
+        end = time.monotonic() + limit
+        while time.monotonic() < end:
+            try:
+                got += self.child.read_nonblocking(65536, seconds)
+            except pexpect.TIMEOUT:
+                return text_of(got)
+            except pexpect.EOF:
+                return text_of(got)
+        raise Hang(f"{self.name}: output did not end within {limit} s:\n{self._tail()}")
+
+    def wait_end(self, timeout=60):
+        """Wait until QEMU has ended by itself; its exit status."""
+        left = min(timeout, self.deadline - time.monotonic())
+        try:
+            self.child.expect(pexpect.EOF, timeout=max(left, 0))
+        except pexpect.TIMEOUT:
+            raise Hang(f"{self.name}: QEMU did not end within {left:.0f} s:\n"
+                       f"{self._tail()}") from None
+        self.rest = text_of(self.child.before or b"")
+        self.child.wait()
+        return self.child.exitstatus
+
+    def alive(self):
+        return self.child.isalive()
+
+    # --- talking ----------------------------------------------------------------------
+
+    def send(self, text):
+        self.child.send(text.encode() if isinstance(text, str) else text)
+
+    def close(self):
+        """End QEMU if it still runs."""
+        if self.child.pid and self.child.isalive():
+            os.kill(self.child.pid, signal.SIGKILL)
+        self.child.close(force=True)
+        self._log.close()
+
+    def log(self):
+        """Everything that came so far, as text without carriage returns."""
+        self._log.flush()
+        return text_of(self.log_path.read_bytes())
+
+
+class Match:
+    """A match on the serial line, as text."""
+
+    def __init__(self, match, before):
+        self.before = text_of(before)
+        self._match = match
+
+    def __getitem__(self, group):
+        value = self._match.group(group)
+        return None if value is None else text_of(value)
+
+
+def text_of(data):
+    return data.decode(errors="replace").replace("\r", "")
+
+
+class Shell:
+    """The guests' shell (guests/images) on a machine's serial line."""
+
+    PROMPT = r"guest# "
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def wait(self, timeout=120):
+        """From power-on to the prompt."""
+        self.machine.expect(r"xihv-guest: user space reached", timeout)
+        self.machine.expect(self.PROMPT, timeout)
+
+    def run(self, command, timeout=30):
+        """Run one command; its output."""
+        # The echo of what is typed must not look like the marks.
+        self.machine.send(f"echo =''[; {command}; echo ]''=$?\r")
+        self.machine.expect(r"=\[\r*\n", timeout)
+        out = self.machine.expect(r"\]=(\d+)\r*\n", timeout)
+        self.machine.expect(self.PROMPT, timeout)
+        self.status = int(out[1])
+        return out.before

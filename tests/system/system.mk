@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+#
+# System tests, `make run`.
+
+# PYTEST_ARGS: for one test by hand, e.g. PYTEST_ARGS="-k reboot"
+PYTEST_ARGS ?=
+SYSTEM_JOBS ?= 2
+
+.PHONY: system system-run
+system: ## boot the real thing in QEMU and test it (one: make system PYTEST_ARGS="-k reboot")
+	@$(MAKE) --no-print-directory all images tiny
+	@mkdir -p $(B)/logs
+	@$(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) --dist loadfile -v \
+		--durations=10 tests/system $(PYTEST_ARGS)
+
+CHECK_STEPS += system
+
+run: ## boot the stock guest in QEMU: with a terminal yours to type, else its load and figures
+	@$(MAKE) --no-print-directory all images
+	@$(PYTHON) tests/run.py

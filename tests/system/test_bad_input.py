@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Mistakes in the loader's lines and guests that misbehave: each gives a clear message that
+names the guest, and xihv's console lives on."""
+
+import pytest
+
+import xihv
+
+
+def check_console(machine):
+    """The hypervisor answers a key. (Without guests it has the input from the start, and
+    ^a^a^a moves from it to itself.)"""
+    machine.input_to("xihv")
+    assert "shadow" in machine.key("h")
+
+
+def stock(**kwargs):
+    return xihv.stock_modules("deb64", **kwargs)
+
+
+HELLO = xihv.tiny_module("hello")
+
+BAD_LINES = {
+    "no-modules": ([], r"xihv: .*(no guest|module)"),
+    "initrd-without-kernel": (stock()[1:], r"initrd vm=deb64.*: expected the vm= of a kernel"),
+    "unknown-word": (stock(words="colour=red"), r'word "colour=red": expected '),
+    "bad-size": (stock(mem="lots"), r'word "mem=lotsM": expected a size'),
+    "no-name": ([f"{xihv.KERNEL} kernel mem=64M"], r"expected vm=NAME"),
+    "no-role": ([f"{xihv.KERNEL} vm=deb64 mem=64M"], r"expected .*kernel, initrd or module"),
+    "no-kernel-at-all": ([f"{xihv.INITRD} kernel vm=deb64 mem=256M"],
+                         r"deb64: not started: "),
+    "too-little-for-the-kernel": (stock(mem=16), r"deb64: not started: too little memory"),
+    "more-than-the-host-has": (stock(mem=4096), r"deb64: not started: too little memory"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LINES)
+def test_bad_line_and_the_other_guest_still_starts(boot, case):
+    modules, message = BAD_LINES[case]
+    others = [HELLO] if modules else []
+    machine = boot(modules + others, limit=120)
+    machine.expect(message, 60)
+    if others:
+        machine.expect(r"hello: ended: .*\n", 60)
+    check_console(machine)
+
+
+def test_unknown_word_on_xihvs_own_line(boot):
+    machine = boot([HELLO], cmdline="console=com1,115200 colour=red", limit=120)
+    machine.expect(r'word "colour=red": expected ', 60)
+    machine.expect(r"hello: ended: .*\n", 60)
+    check_console(machine)
+
+
+@pytest.mark.parametrize("guest,message", [
+    ("triple-fault", r"triple-fault: (killed|ended): .*(triple fault|shutdown)"),
+    ("hole", r"hole: killed: .*d0000000"),
+    ("mmio-odd", r"mmio-odd: killed: .*"),
+], ids=["triple-fault", "hole", "mmio-odd"])
+def test_guest_that_breaks_a_rule_dies_alone(boot, guest, message):
+    machine = boot([xihv.tiny_module(guest), xihv.tiny_module("hello")], limit=120)
+    machine.expect(message, 60)
+    machine.expect(r"vCPU 0 rip 0x[0-9a-f]+ .*cr3 0x", 20)
+    check_console(machine)
+    assert "FAIL" not in machine.log()
+    assert "hello: ended" in machine.log()
+
+
+def test_write_to_rom_is_ignored_counted_and_said_once(boot):
+    machine = boot([xihv.tiny_module("rom-write")], limit=120)
+    machine.expect(r"rom-write: a write to ROM at 0x[0-9a-f]+ is ignored", 60)
+    machine.expect(r"rom-write: ended: .*\n", 60)
+    check_console(machine)
+    log = machine.log()
+    assert "FAIL" not in log
+    assert log.count("a write to ROM at") == 1
+
+
+def test_killed_guest_starts_again_by_key(boot):
+    machine = boot([xihv.tiny_module("triple-fault")], limit=120)
+    machine.expect(r"triple-fault: killed: ", 60)
+    machine.input_to("xihv")
+    for _ in range(3):
+        machine.send("n1")
+        machine.expect(r"triple-fault: started", 20)
+        machine.expect(r"triple-fault: killed: ", 20)
+    check_console(machine)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""xihv on a QEMU machine: how it is started, its console and its tables."""
+
+import re
+import shutil
+import subprocess
+from collections import namedtuple
+from pathlib import Path
+
+from machine import BUILD, ROOT, Machine, console_args, quote_initrd  # noqa: F401
+
+ELF = BUILD / "xihv.elf"
+IMAGES = BUILD / "images"
+TINY = BUILD / "tiny"
+KERNEL = IMAGES / "vmlinuz-amd64"
+INITRD = IMAGES / "initrd-amd64"
+
+# Host processors that QEMU 7.2 offers with SVM (docs/testbeds.md).
+# What EPYC has and TCG lacks is taken off, else QEMU warns about each.
+CPUS = {"EPYC": "EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,"
+                "-topoext,-nrip-save,-xsavec",
+        "max": "max",
+        "qemu64": "qemu64,+svm"}
+
+GUEST_MEM_MIB = 256
+HOST_MEM_MIB = 768
+
+CTRL_A = "\x01"
+INPUT_HYPERVISOR = r"\*\*\* input to the hypervisor"
+NO_KEY = "~"
+INPUT_GUEST = r"\*\*\* input to guest (\S+) "
+
+
+def stock_modules(name="deb64", mem=GUEST_MEM_MIB, words="", cmdline=""):
+    """Module lines of a stock guest. `words`: more words of ours; `cmdline`: of the guest's."""
+    return [f"{KERNEL} kernel vm={name} mem={mem}M {words} -- console=ttyS0 {cmdline}".rstrip(),
+            f"{INITRD} initrd vm={name}"]
+
+
+def tiny_module(guest, name=None, mem=32, words="debugexit"):
+    return f"{TINY / (guest + '.elf')} kernel vm={name or guest} mem={mem}M {words}"
+
+
+def machine_args(cpu="EPYC", mem=HOST_MEM_MIB):
+    return ["-accel", "tcg", "-cpu", CPUS.get(cpu, cpu), "-m", str(mem), "-no-reboot"]
+
+
+class Xihv(Machine):
+    """xihv under QEMU; a context manager."""
+
+    def __init__(self, name, modules=(), cmdline="console=com1,115200", cpu="EPYC",
+                 mem=HOST_MEM_MIB, extra=(), limit=600):
+        args = machine_args(cpu, mem) + ["-kernel", str(ELF), "-append", cmdline]
+        if modules:
+            args += ["-initrd", quote_initrd(modules)]
+        super().__init__(name, args + list(extra), limit)
+
+    def input_to(self, who, timeout=20):
+        """Press ^a^a^a until `who` ("xihv" or a guest's name) has the input."""
+        for _ in range(10):
+            self.send(CTRL_A * 3)
+            m = self.expect([INPUT_HYPERVISOR + r".*\n", INPUT_GUEST + r".*\n"], timeout)
+            if who == ("xihv" if self.index == 0 else m[1]):
+                return
+        raise AssertionError(f"{self.name}: nobody called {who} in ten turns of ^a^a^a")
+
+    def key(self, key, timeout=20):
+        """One key of the hypervisor's console, which has the input; what it printed: all
+        up to the answer to a key behind it that is none."""
+        self.send(key + NO_KEY)
+        return self.expect(r"^h for help\r*\n", timeout).before
+
+
+def make_iso(name, modules, cmdline="console=com1,115200", protocol="multiboot2"):
+    """A GRUB ISO with xihv and these modules; its path."""
+    iso = BUILD / "iso" / f"{name}.iso"
+    iso.parent.mkdir(parents=True, exist_ok=True)
+    args = [str(ROOT / "boot/mkiso.sh"), "-o", str(iso), "-k", str(ELF), "-c", cmdline,
+            "-p", protocol]
+    for m in modules:
+        args += ["-m", m]
+    subprocess.run(args, check=True, timeout=120, stdin=subprocess.DEVNULL)
+    return iso
+
+
+def uefi_args(name):
+    """QEMU's arguments for OVMF on q35, with variables of its own."""
+    code = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+    variables = BUILD / "iso" / f"{name}-vars.fd"
+    shutil.copyfile("/usr/share/OVMF/OVMF_VARS_4M.fd", variables)
+    return ["-machine", "q35",
+            "-drive", f"if=pflash,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,format=raw,file={variables}"]
+
+
+# --- the tables of keys y and e -------------------------------------------------------
+
+# A line of the table of key y and the one below it.
+Op = namedtuple("Op", "name buckets total avg in_op locked ticks percent msec")
+
+
+class ShadowTable:
+    """What key y prints for one guest."""
+
+    def __init__(self, text):
+        self.ops, self.counters, self.raw_faults = {}, {}, None
+        lines = text.splitlines()
+        for i, line in enumerate(lines):
+            words = line.split()
+            if len(words) == 14 and all(re.fullmatch(r"[\d.]+", w) for w in words[1:]):
+                self._add_op(words, lines[i + 1].split())
+            elif m := re.fullmatch(r"(\w+) +(\d+)", line):
+                self.counters[m[1]] = int(m[2])
+            elif m := re.match(r"#PF exits +(\d+)", line):
+                self.raw_faults = int(m[1])
+
+    def _add_op(self, first, second):
+        assert len(second) == 9, f"odd second line of {first[0]}: {second}"
+        self.ops[first[0]] = Op(first[0], [int(w) for w in first[1:9]], int(first[9]),
+                                float(first[10]), int(first[11]), int(first[12]), int(first[13]),
+                                [float(w.rstrip("%")) for w in second[:8]], int(second[8]))
+
+
+class ExitTable:
+    """What key e prints for one vCPU."""
+
+    ROW = re.compile(r"(\w+) +(\d+) +([\d.]+)% +([\d.]+) +(\d+)")
+
+    def __init__(self, text):
+        self.rows, self.avg_usec = {}, {}
+        for line in text.splitlines():
+            if m := self.ROW.fullmatch(line.rstrip()):
+                self.rows[m[1]] = int(m[2])
+                self.avg_usec[m[1]] = float(m[4])
+        m = re.search(r"pfault operations (\d+), #PF exits counted by \w+ (\d+)", text)
+        self.pfault, self.raw_faults = (int(m[1]), int(m[2])) if m else (None, None)
+
+
+def check_op(op):
+    """Buckets add up, per cents and the average follow from them (cut off, not rounded)."""
+    assert sum(op.buckets) == op.total, op
+    for n, percent in zip(op.buckets, op.percent):
+        exact = 100 * n / op.total if op.total else 0
+        assert exact - 0.1001 <= percent <= exact + 0.0001, op
+    usec = op.total * op.avg
+    assert usec - 1 <= (op.msec + 1) * 1000, op
+    assert usec + 0.01 * op.total + 1 >= op.msec * 1000, op
+    assert op.in_op <= op.ticks and op.locked <= op.in_op, op
+
+
+def check_figures(machine, name):
+    """Press y and e for a machine with one guest and check every rule of docs/stats.md."""
+    machine.input_to("xihv")
+    shadow = ShadowTable(machine.key("y"))
+    text = machine.key("e")
+    assert name in text, f"no guest {name} in:\n{text}"
+    exits = ExitTable(text)
+    assert {"pfault", "sync_all", "invl_pg"} <= shadow.ops.keys(), machine.log()[-3000:]
+    for op in shadow.ops.values():
+        check_op(op)
+    total = exits.rows.pop("total")
+    assert sum(exits.rows.values()) == total > 0
+    assert exits.pfault == exits.raw_faults == exits.rows["page_fault"] > 0
+    # y was pressed first, and the guest may have run between the two.
+    faults = shadow.ops["pfault"].total
+    assert 0 < faults == shadow.raw_faults <= exits.pfault
+    assert sum(n for c, n in shadow.counters.items() if c.startswith("pf_")) == faults
+    assert shadow.ops["invl_pg"].total <= exits.rows["invlpg"]
+    return shadow, exits

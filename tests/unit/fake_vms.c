@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests for tests of the console's keys and statistics. No lock: one thread.
+ */
+#include "tests/unit/fake_vms.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/page.h"
+#include "hv/sched.h"
+#include "hv/stats.h"
+#include "hv/vendor.h"
+
+struct vm *vms[VM_MAX];
+unsigned nr_vms;
+struct vm *fake_killed, *fake_restarted;
+jmp_buf fake_poweroff;
+
+static struct vm vm_store[VM_MAX];
+static struct vcpu vcpu_store[VM_MAX];
+
+static void get_segment(struct vcpu *v, enum seg s, struct segment *out)
+{
+	(void)v;
+	*out = (struct segment){ .sel = (uint16_t)(8 * s), .attr = 0xc093, .limit = 0xffffffff };
+}
+
+static void get_tables(struct vcpu *v, struct descriptor_table *gdt, struct descriptor_table *idt)
+{
+	(void)v;
+	*gdt = (struct descriptor_table){ .base = 0xffffffff81000000, .limit = 0x7f };
+	*idt = (struct descriptor_table){ .base = 0xffffffff82000000, .limit = 0xfff };
+}
+
+static unsigned get_cpl(struct vcpu *v)
+{
+	(void)v;
+	return 3;
+}
+
+static const struct vendor_ops fake_vendor = {
+	.name = "SVM",
+	.get_segment = get_segment,
+	.get_tables = get_tables,
+	.get_cpl = get_cpl,
+};
+const struct vendor_ops *vendor = &fake_vendor;
+
+void fake_vms_clear(void)
+{
+	nr_vms = 0;
+	memset(vms, 0, sizeof(vms));
+	fake_killed = fake_restarted = NULL;
+}
+
+struct vm *fake_vm_add(const char *name)
+{
+	struct vm *vm = &vm_store[nr_vms];
+	struct vcpu *v = &vcpu_store[nr_vms];
+
+	memset(vm, 0, sizeof(*vm));
+	memset(v, 0, sizeof(*v));
+	v->vm = vm;
+	v->state = VCPU_RUNNABLE;
+	vm->vcpu[0] = v;
+	vm->nr_vcpus = 1;
+	vm->config.vcpus = 1;
+	vm->config.mem = 512ull << 20;
+	snprintf(vm->config.name, sizeof(vm->config.name), "%s", name);
+	vm->state = VM_RUNNING;
+	vms[nr_vms++] = vm;
+	vm->id = nr_vms;
+	stats_vm_start(vm);
+	return vm;
+}
+
+void vm_poweroff(struct vm *vm, const char *fmt, ...)
+{
+	(void)fmt;
+	fake_killed = vm;
+}
+
+int vm_restart(struct vm *vm)
+{
+	fake_restarted = vm;
+	return 0;
+}
+
+_Noreturn void machine_poweroff(void)
+{
+	longjmp(fake_poweroff, 1);
+}
+
+uint64_t pages_free(void)
+{
+	return 1024;
+}
+
+uint64_t pages_total(void)
+{
+	return 4096;
+}
+
+void mmu_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused)
+{
+	(void)v;
+	*pages = 512;
+	*unused = 500;
+}
+
+const char *mmu_engine_name(unsigned i)
+{
+	return i ? NULL : "vtlb";
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The keys of the hypervisor's console. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hv/console.h"
+#include "hv/keys.h"
+#include "hv/timer.h"
+#include "tests/unit/fake_uart.h"
+#include "tests/unit/fake_vms.h"
+#include "tests/unit/host_print.h"
+
+static int two_guests(void **state)
+{
+	(void)state;
+	fake_vms_clear();
+	fake_vm_add("deb64");
+	fake_vm_add("deb32");
+	return 0;
+}
+
+static const char *press(char key)
+{
+	host_printk_clear();
+	keys_press((uint8_t)key);
+	return host_printk_buf;
+}
+
+static void help_has_a_line_for_every_key(void **state)
+{
+	static const char keys[] = "hyYeEtogrmknpq";
+	char line[8];
+
+	(void)state;
+	press('h');
+	for (const char *k = keys; *k; k++) {
+		snprintf(line, sizeof(line), "  %c  ", *k);
+		assert_non_null(strstr(host_printk_buf, line));
+	}
+	assert_string_equal(press('?'), "h for help\n");
+	assert_string_equal(press('\0'), "h for help\n");
+	assert_string_equal(press((char)0xff), "h for help\n");
+}
+
+static void kill_asks_which(void **state)
+{
+	(void)state;
+	assert_string_equal(press('k'),
+			    "kill which guest? 1 deb64, 2 deb32 (any other key: none)\n");
+	press('2');
+	assert_ptr_equal(fake_killed, vms[1]);
+	fake_killed = NULL;
+	press('k');
+	assert_string_equal(press('3'), "none\n");
+	assert_null(fake_killed);
+	assert_string_equal(press('3'), "h for help\n"); /* a question is asked once */
+	vms[0]->state = VM_ENDED;
+	assert_string_equal(press('k'), "kill which guest? 2 deb32 (any other key: none)\n");
+	assert_string_equal(press('1'), "none\n");
+	vms[1]->state = VM_ENDED;
+	assert_string_equal(press('k'), "no guest to kill\n");
+}
+
+static void start_asks_which(void **state)
+{
+	(void)state;
+	assert_string_equal(press('n'), "no guest to start\n");
+	vms[0]->state = VM_ENDED;
+	assert_string_equal(press('n'), "start which guest? 1 deb64 (any other key: none)\n");
+	press('1');
+	assert_ptr_equal(fake_restarted, vms[0]);
+}
+
+static void guests_are_shown(void **state)
+{
+	(void)state;
+	vms[1]->state = VM_ENDED;
+	strcpy(vms[1]->end_reason, "powered itself off");
+	vms[0]->rom_writes = 3;
+	fake_now += 3661 * NSEC_PER_SEC;
+	press('g');
+	assert_non_null(strstr(host_printk_buf,
+			       " 1 deb64           running        1      512  vtlb     1:01:01\n"));
+	assert_non_null(strstr(host_printk_buf, "powered itself off\n"));
+	assert_non_null(strstr(host_printk_buf, "writes to ROM 3,"));
+}
+
+static void registers_are_shown(void **state)
+{
+	(void)state;
+	vms[0]->vcpu[0]->regs.rip = 0xffffffff81001234;
+	vms[0]->vcpu[0]->regs.gpr[REG_R15] = 0x1515;
+	press('r');
+	assert_non_null(strstr(host_printk_buf, "deb64 vCPU 0, runnable, CPL 3\n"));
+	assert_non_null(strstr(host_printk_buf, "rip ffffffff81001234"));
+	assert_non_null(strstr(host_printk_buf, "r15 0000000000001515"));
+	assert_non_null(strstr(host_printk_buf, "  cs   0008 base "));
+	assert_non_null(strstr(host_printk_buf, "  gdt       base ffffffff81000000 limit 007f\n"));
+}
+
+static void memory_is_shown(void **state)
+{
+	(void)state;
+	press('m');
+	assert_non_null(strstr(host_printk_buf, "16 MiB managed, 4 MiB free, 12288 KiB in use\n"));
+	assert_non_null(strstr(host_printk_buf, "deb32: RAM 512 MiB\n"));
+	assert_non_null(strstr(host_printk_buf, "  vCPU 0: 512 shadow pages, 12 in use\n"));
+}
+
+static void top_shows_a_second(void **state)
+{
+	struct vcpu *v = vms[0]->vcpu[0];
+
+	(void)state;
+	press('t');
+	v->exits.count[EXIT_PAGE_FAULT] = 500;
+	v->exits.ticks[EXIT_PAGE_FAULT] = 250 * NSEC_PER_MSEC;
+	v->exits.count[EXIT_HLT] = 1;
+	v->exits.ticks[EXIT_HLT] = 700 * NSEC_PER_MSEC; /* asleep, not at work */
+	v->mmu.stats.op[MMU_OP_PFAULT] =
+		(struct mmu_op_stat){ .bucket = { 500 }, .ticks = 500 * 2430 };
+	host_printk_clear();
+	fake_pass(NSEC_PER_SEC);
+	assert_non_null(strstr(host_printk_buf,
+			       "\n"
+			       "deb64                  501        500        2.43      25.0%\n"));
+	host_printk_clear();
+	fake_pass(NSEC_PER_SEC);
+	assert_non_null(strstr(host_printk_buf,
+			       "\n"
+			       "deb64                    0          0        0.00       0.0%\n"));
+	press('t');
+	host_printk_clear();
+	fake_pass(NSEC_PER_SEC);
+	assert_string_equal(host_printk_buf, "");
+}
+
+static void background_is_toggled(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(press('p'), "hidden"));
+	assert_non_null(strstr(press('p'), "shown"));
+}
+
+static void q_powers_off(void **state)
+{
+	(void)state;
+	host_printk_clear();
+	if (!setjmp(fake_poweroff)) {
+		keys_press('q');
+		fail();
+	}
+	assert_string_equal(host_printk_buf, "powering off\n");
+}
+
+#define guests_test(f) cmocka_unit_test_setup(f, two_guests)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		guests_test(help_has_a_line_for_every_key),
+		guests_test(kill_asks_which),
+		guests_test(start_asks_which),
+		guests_test(guests_are_shown),
+		guests_test(registers_are_shown),
+		guests_test(memory_is_shown),
+		guests_test(top_shows_a_second),
+		guests_test(background_is_toggled),
+		guests_test(q_powers_off),
+	};
+
+	return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
+}

@@ -1,0 +1,13 @@
+UNIT += test_pic test_pit test_rtc test_vuart test_vlapic test_ioapic test_legacy_ports test_acpi test_board
+VIRT_FAKE := tests/unit/fake_hv.c hv/iobus.c
+test_pic_SRCS := tests/unit/test_pic.c drivers/virt/pic.c $(VIRT_FAKE)
+test_pit_SRCS := tests/unit/test_pit.c drivers/virt/pit.c $(VIRT_FAKE)
+test_rtc_SRCS := tests/unit/test_rtc.c drivers/virt/rtc.c drivers/virt/rtc_date.c $(VIRT_FAKE)
+test_vuart_SRCS := tests/unit/test_vuart.c drivers/virt/vuart.c $(VIRT_FAKE)
+VIRT_LAPIC := drivers/virt/vlapic.c drivers/virt/vlapic_regs.c drivers/virt/vlapic_timer.c drivers/virt/apic_bus.c
+test_vlapic_SRCS := tests/unit/test_vlapic.c $(VIRT_LAPIC) $(VIRT_FAKE)
+test_ioapic_SRCS := tests/unit/test_ioapic.c drivers/virt/ioapic.c $(VIRT_LAPIC) $(VIRT_FAKE)
+VIRT_PORTS := drivers/virt/acpi_pm.c drivers/virt/pci_host.c drivers/virt/i8042.c drivers/virt/sink.c drivers/virt/debugexit.c
+test_legacy_ports_SRCS := tests/unit/test_legacy_ports.c $(VIRT_PORTS) $(VIRT_FAKE)
+test_acpi_SRCS := tests/unit/test_acpi.c guests/acpi.c guests/mptable.c guests/bios.c $(VIRT_FAKE)
+test_board_SRCS := tests/unit/test_board.c guests/board.c guests/acpi.c guests/mptable.c guests/bios.c drivers/virt/pic.c drivers/virt/pit.c drivers/virt/rtc.c drivers/virt/rtc_date.c drivers/virt/vuart.c drivers/virt/ioapic.c $(VIRT_LAPIC) $(VIRT_PORTS) $(VIRT_FAKE)
