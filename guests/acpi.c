@@ -48,8 +48,9 @@ static uint64_t place(struct placer *p, const void *table, uint32_t len)
 
 static struct acpi_header header(const char *signature, uint32_t length, uint8_t revision)
 {
-	struct acpi_header h = { .length = length, .revision = revision, .oem_revision = 1,
-				 .creator_revision = 1 };
+	struct acpi_header h = {
+		.length = length, .revision = revision, .oem_revision = 1, .creator_revision = 1
+	};
 
 	memcpy(h.signature, signature, sizeof(h.signature));
 	memcpy(h.oem_id, OEM_ID, sizeof(h.oem_id));
@@ -68,8 +69,9 @@ static uint64_t place_table(struct placer *p, struct acpi_header *h)
 
 static struct acpi_address io_address(uint32_t port, uint8_t bytes, uint8_t access)
 {
-	return (struct acpi_address){ .space = ACPI_SPACE_IO, .bits = bytes * 8,
-				      .access = access, .address = port };
+	return (struct acpi_address){
+		.space = ACPI_SPACE_IO, .bits = bytes * 8, .access = access, .address = port
+	};
 }
 
 static uint64_t place_fadt(struct placer *p, uint64_t dsdt)
@@ -117,11 +119,11 @@ static void madt_add(struct madt *m, const void *entry, uint8_t len)
 
 static void madt_interrupts(struct madt *m)
 {
-	struct madt_ioapic ioapic = { MADT_IOAPIC, sizeof(ioapic), FIRMWARE_IOAPIC_ID, 0,
-				      IOAPIC_BASE, 0 };
+	struct madt_ioapic ioapic = { MADT_IOAPIC, sizeof(ioapic), FIRMWARE_IOAPIC_ID,
+				      0,	   IOAPIC_BASE,	   0 };
 	struct madt_override timer = { MADT_OVERRIDE, sizeof(timer), 0, 0, FIRMWARE_TIMER_PIN, 0 };
-	struct madt_override sci = { MADT_OVERRIDE, sizeof(sci), 0, ACPI_SCI_IRQ, ACPI_SCI_IRQ,
-				     INTI_LEVEL | INTI_ACTIVE_HIGH };
+	struct madt_override sci = { MADT_OVERRIDE, sizeof(sci),  0,
+				     ACPI_SCI_IRQ,  ACPI_SCI_IRQ, INTI_LEVEL | INTI_ACTIVE_HIGH };
 	struct madt_lapic_nmi nmi = { MADT_LAPIC_NMI, sizeof(nmi), 0xff, 0, 1 };
 
 	madt_add(m, &ioapic, sizeof(ioapic));
@@ -170,7 +172,8 @@ static uint64_t place_xsdt(struct placer *p, uint64_t fadt, uint64_t madt)
 
 static bool write_facs(struct vm *vm)
 {
-	struct acpi_facs f = { .signature = { 'F', 'A', 'C', 'S' }, .length = sizeof(f),
+	struct acpi_facs f = { .signature = { 'F', 'A', 'C', 'S' },
+			       .length = sizeof(f),
 			       .version = 2 };
 
 	return guest_write(vm, GPA(FIRMWARE_FACS), &f, sizeof(f));
@@ -178,8 +181,9 @@ static bool write_facs(struct vm *vm)
 
 static bool write_rsdp(struct vm *vm, uint64_t rsdt, uint64_t xsdt)
 {
-	struct acpi_rsdp r = { .revision = 2, .rsdt = (uint32_t)rsdt, .length = sizeof(r),
-			       .xsdt = xsdt };
+	struct acpi_rsdp r = {
+		.revision = 2, .rsdt = (uint32_t)rsdt, .length = sizeof(r), .xsdt = xsdt
+	};
 
 	memcpy(r.signature, "RSD PTR ", sizeof(r.signature));
 	memcpy(r.oem_id, OEM_ID, sizeof(r.oem_id));

@@ -69,20 +69,20 @@ struct acpi_fadt { /* revision 4, 5.2.9 */
 _Static_assert(sizeof(struct acpi_fadt) == 244, "FADT revision 4");
 
 enum { /* FADT fixed feature flags, table 5.10 */
-	FADT_WBINVD = 1 << 0,
-	FADT_PROC_C1 = 1 << 2,
-	FADT_PWR_BUTTON = 1 << 4, /* there is none in the fixed registers */
-	FADT_SLP_BUTTON = 1 << 5, /* likewise */
-	FADT_FIX_RTC = 1 << 6, /* RTC wake is not in the fixed registers */
-	FADT_TMR_VAL_EXT = 1 << 8, /* the PM timer has 32 bits */
-	FADT_RESET_REG_SUP = 1 << 10,
-	FADT_HEADLESS = 1 << 12,
+       FADT_WBINVD = 1 << 0,
+       FADT_PROC_C1 = 1 << 2,
+       FADT_PWR_BUTTON = 1 << 4, /* there is none in the fixed registers */
+       FADT_SLP_BUTTON = 1 << 5, /* likewise */
+       FADT_FIX_RTC = 1 << 6, /* RTC wake is not in the fixed registers */
+       FADT_TMR_VAL_EXT = 1 << 8, /* the PM timer has 32 bits */
+       FADT_RESET_REG_SUP = 1 << 10,
+       FADT_HEADLESS = 1 << 12,
 };
 
 enum { /* FADT boot architecture flags, table 5.11 */
-	BOOT_ARCH_LEGACY_DEVICES = 1 << 0,
-	BOOT_ARCH_8042 = 1 << 1,
-	BOOT_ARCH_NO_VGA = 1 << 2,
+       BOOT_ARCH_LEGACY_DEVICES = 1 << 0,
+       BOOT_ARCH_8042 = 1 << 1,
+       BOOT_ARCH_NO_VGA = 1 << 2,
 };
 
 struct acpi_facs { /* 5.2.10 */
@@ -139,8 +139,8 @@ struct madt_lapic_nmi { /* 5.2.12.7 */
 } ACPI_PACKED;
 
 enum { /* MPS INTI flags, table 5.26; 0: as the bus has it */
-	INTI_ACTIVE_HIGH = 1,
-	INTI_LEVEL = 3 << 2,
+       INTI_ACTIVE_HIGH = 1,
+       INTI_LEVEL = 3 << 2,
 };
 
 #endif

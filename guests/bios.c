@@ -11,12 +11,12 @@
 #include "hv/vm.h"
 
 enum { /* BIOS data area */
-	BDA_COM1 = 0x400, /* port, 16 bits */
-	BDA_EBDA_SEGMENT = 0x40e,
-	BDA_EQUIPMENT = 0x410, /* 16 bits */
-	BDA_MEMORY_KB = 0x413,
-	EQUIPMENT_FPU = 1 << 1,
-	EQUIPMENT_ONE_SERIAL = 1 << 9,
+       BDA_COM1 = 0x400, /* port, 16 bits */
+       BDA_EBDA_SEGMENT = 0x40e,
+       BDA_EQUIPMENT = 0x410, /* 16 bits */
+       BDA_MEMORY_KB = 0x413,
+       EQUIPMENT_FPU = 1 << 1,
+       EQUIPMENT_ONE_SERIAL = 1 << 9,
 };
 
 #define ROM_RESET UINT64_C(0xffff0) /* where a processor starts */
@@ -36,9 +36,20 @@ static const uint8_t entry_code[] = {
 };
 
 static const uint8_t reset_code[] = {
-	0xea, (uint8_t)(ROM_ENTRY - ROM_SEGMENT), (uint8_t)((ROM_ENTRY - ROM_SEGMENT) >> 8),
-	0x00, 0xf0, /* jmp 0xf000:0xe05b */
-	'0', '1', '/', '0', '1', '/', '2', '6', 0x00, /* date of the "BIOS" */
+	0xea,
+	(uint8_t)(ROM_ENTRY - ROM_SEGMENT),
+	(uint8_t)((ROM_ENTRY - ROM_SEGMENT) >> 8),
+	0x00,
+	0xf0, /* jmp 0xf000:0xe05b */
+	'0',
+	'1',
+	'/',
+	'0',
+	'1',
+	'/',
+	'2',
+	'6',
+	0x00, /* date of the "BIOS" */
 	0xfc, /* model: AT */
 	0x00,
 };

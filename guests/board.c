@@ -30,7 +30,9 @@
 #define I8042_IRQ 1
 #define RTC_IRQ 8
 
-extern const uint8_t dsdt_aml[], dsdt_aml_end[]; /* guests/dsdt.asm */
+/* guests/dsdt.asm */
+extern const uint8_t dsdt_aml[];
+extern const uint32_t dsdt_aml_bytes;
 
 struct board {
 	struct vm *vm;
@@ -154,14 +156,14 @@ static int register_mmio(struct board *b)
 	struct iobus *mmio = &b->vm->mmio;
 	int err = ioapic_register(&b->ioapic, mmio);
 
-	return err ? err : iobus_add(mmio, VLAPIC_BASE, VLAPIC_SIZE, &vlapic_mmio_ops,
-				     b->vm->vcpu[0]->lapic);
+	return err ? err
+		   : iobus_add(mmio, VLAPIC_BASE, VLAPIC_SIZE, &vlapic_mmio_ops,
+			       b->vm->vcpu[0]->lapic);
 }
 
 static int write_firmware(struct vm *vm)
 {
-	bool ok = acpi_write(vm, dsdt_aml, (uint32_t)(dsdt_aml_end - dsdt_aml)) &&
-		  mptable_write(vm) && bios_write(vm);
+	bool ok = acpi_write(vm, dsdt_aml, dsdt_aml_bytes) && mptable_write(vm) && bios_write(vm);
 
 	return ok ? 0 : -ENOSPC;
 }

@@ -84,8 +84,12 @@ static void add(struct mp_table *t, const void *entry, uint16_t len)
 static void add_interrupt(struct mp_table *t, uint8_t type, uint8_t kind, unsigned irq,
 			  uint8_t apic, unsigned pin)
 {
-	struct mp_interrupt e = { .type = type, .kind = kind, .bus = BUS_ISA,
-				  .irq = (uint8_t)irq, .apic = apic, .pin = (uint8_t)pin };
+	struct mp_interrupt e = { .type = type,
+				  .kind = kind,
+				  .bus = BUS_ISA,
+				  .irq = (uint8_t)irq,
+				  .apic = apic,
+				  .pin = (uint8_t)pin };
 
 	add(t, &e, sizeof(e));
 }
@@ -139,7 +143,8 @@ bool mptable_write(struct vm *vm)
 				.revision = MP_SPEC_1_4 };
 
 	_Static_assert(sizeof(p) == 16 && sizeof(struct mp_header) == 44 &&
-			       sizeof(struct mp_processor) == 20 && sizeof(struct mp_interrupt) == 8,
+			       sizeof(struct mp_processor) == 20 &&
+			       sizeof(struct mp_interrupt) == 8,
 		       "the specification's sizes");
 	memcpy(t.header.oem_id, "XIHV    ", sizeof(t.header.oem_id));
 	memcpy(t.header.product_id, "XIHV BOARD  ", sizeof(t.header.product_id));

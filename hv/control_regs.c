@@ -116,13 +116,12 @@ int vcpu_set_efer(struct vcpu *v, uint64_t val)
 	return vcpu_set_paging(v, &r);
 }
 
-int vcpu_set_xcr0(struct vcpu *v, uint64_t val)
+int vcpu_set_xcr0(uint64_t val)
 {
 	if (!(val & XCR0_X87) || (val & ~guest_features.xcr0))
 		return -EINVAL;
 	if ((val & XCR0_AVX) && !(val & XCR0_SSE))
 		return -EINVAL;
-	v->xcr0 = val;
 	xsetbv(0, val);
 	return 0;
 }

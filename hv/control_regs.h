@@ -14,7 +14,9 @@ must_check int vcpu_set_cr3(struct vcpu *v, uint64_t val);
 must_check int vcpu_set_cr4(struct vcpu *v, uint64_t val);
 must_check int vcpu_set_cr8(struct vcpu *v, uint64_t val);
 must_check int vcpu_set_efer(struct vcpu *v, uint64_t val);
-must_check int vcpu_set_xcr0(struct vcpu *v, uint64_t val);
+
+/* The vCPU's state is in the processor, so XCR0 goes there at once. */
+must_check int vcpu_set_xcr0(uint64_t val);
 
 /* All paging registers at once, by a loader that knows that they fit together. */
 must_check int vcpu_set_paging(struct vcpu *v, const struct mmu_regs *regs);

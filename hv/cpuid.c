@@ -187,7 +187,7 @@ static uint32_t xsave_bytes(uint64_t xcr0)
 	return avx.ebx + avx.eax;
 }
 
-static struct cpuid_regs leaf_xsave(const struct vcpu *v, uint32_t subleaf)
+static struct cpuid_regs leaf_xsave(uint32_t subleaf)
 {
 	uint64_t mask = guest_features.xcr0;
 
@@ -195,7 +195,7 @@ static struct cpuid_regs leaf_xsave(const struct vcpu *v, uint32_t subleaf)
 		return (struct cpuid_regs){ 0 };
 	if (subleaf == 0)
 		return (struct cpuid_regs){ .eax = mask,
-					    .ebx = xsave_bytes(v->xcr0),
+					    .ebx = xsave_bytes(fpu_guest_xcr0()),
 					    .ecx = xsave_bytes(mask) };
 	if (subleaf == 2 && (mask & XCR0_AVX))
 		return cpuid_count(0xd, 2);
@@ -284,7 +284,7 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 	case 0xb:
 		return leaf_topology(v, subleaf);
 	case 0xd:
-		return leaf_xsave(v, subleaf);
+		return leaf_xsave(subleaf);
 	case 7:
 		return offered(leaf, subleaf);
 	case LEAF_KVM:

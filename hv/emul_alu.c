@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic and flags. Sums and logic compute their flags from the carries; shifts, bit
- * scans and divisions run the instruction itself on this CPU, which is the one that the
- * guest would have run it on, so undefined flags come out alike too. None of those can
- * fault. Pure functions of the caller's state: no lock.
+ * Arithmetic and flags. Sums and logic compute their flags from the carries; shifts and
+ * bit scans run the instruction itself on this CPU, which is the one that the guest would
+ * have run it on. None of those can fault. Pure functions of the caller's state: no lock.
  */
 #include "hv/emul_internal.h"
 
 /* LAHF's byte: SF, ZF, AF, PF and CF in their places. */
 #define FLAGS_OF_LAHF (RFLAGS_SF | RFLAGS_ZF | RFLAGS_AF | RFLAGS_PF | RFLAGS_CF)
+
+/* Shifts leave AF undefined, and this CPU may hand through what we had in it. */
+#define FLAGS_OF_SHIFT (RFLAGS_ARITH & ~RFLAGS_AF)
 
 static uint64_t sign_bit(unsigned size)
 {
@@ -172,7 +174,7 @@ static uint64_t shift(struct exec *x, uint64_t old)
 		v = shift32(x->i->op, old, count, carry_in(x), &flags);
 	else
 		v = shift64(x->i->op, old, count, carry_in(x), &flags);
-	set_flags(x, rotate ? RFLAGS_CF | RFLAGS_OF : RFLAGS_ARITH, flags);
+	set_flags(x, rotate ? RFLAGS_CF | RFLAGS_OF : FLAGS_OF_SHIFT, flags);
 	return v;
 }
 
@@ -189,7 +191,7 @@ static uint64_t double_shift(struct exec *x, uint64_t old)
 		v = double_shift32(x->i->op, old, x->src, count, &flags);
 	else
 		v = double_shift64(x->i->op, old, x->src, count, &flags);
-	set_flags(x, RFLAGS_ARITH, flags);
+	set_flags(x, FLAGS_OF_SHIFT, flags);
 	return v;
 }
 
@@ -213,6 +215,7 @@ static uint64_t bit_scan(struct exec *x)
 {
 	uint64_t v = x->r.gpr[x->i->reg];
 	unsigned size = x->i->op_size;
+	bool counts = x->i->op == INSN_TZCNT || x->i->op == INSN_LZCNT;
 	uint16_t ax;
 
 	if (x->i->op == INSN_BSF)
@@ -223,7 +226,8 @@ static uint64_t bit_scan(struct exec *x)
 		SCAN_SIZED("rep bsf", v, x->src, ax, size);
 	else
 		SCAN_SIZED("rep bsr", v, x->src, ax, size);
-	set_flags(x, RFLAGS_ARITH, asm_flags(ax));
+	/* The others are undefined: they stay. */
+	set_flags(x, counts ? RFLAGS_ZF | RFLAGS_CF : RFLAGS_ZF, asm_flags(ax));
 	return v;
 }
 

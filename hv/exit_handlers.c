@@ -203,7 +203,7 @@ void exit_xsetbv(struct vcpu *v, unsigned len)
 	else if ((uint32_t)gpr[REG_RCX] != 0 || vendor->get_cpl(v) != 0)
 		vcpu_inject_gp(v);
 	else
-		finish(v, vcpu_set_xcr0(v, (uint32_t)gpr[REG_RAX] | gpr[REG_RDX] << 32), len);
+		finish(v, vcpu_set_xcr0((uint32_t)gpr[REG_RAX] | gpr[REG_RDX] << 32), len);
 }
 
 void exit_hlt(struct vcpu *v, unsigned len)

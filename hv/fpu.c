@@ -64,6 +64,11 @@ void fpu_load(const void *image, uint64_t xcr0)
 	xsetbv(0, xcr0);
 }
 
+uint64_t fpu_guest_xcr0(void)
+{
+	return xcr0_mask ? xgetbv(0) : XCR0_X87;
+}
+
 void fpu_save(void *image)
 {
 	if (!xcr0_mask) {

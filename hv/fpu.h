@@ -19,8 +19,12 @@ void fpu_cpu_init(void);
 void *fpu_alloc(void);
 void fpu_free(void *image);
 
-/* Image to processor, and the guest's XCR0; processor to image. */
+/* Image to processor, and the guest's XCR0; processor to image (XCR0 is xihv's then). */
 void fpu_load(const void *image, uint64_t xcr0);
 void fpu_save(void *image);
+
+/* XCR0 of the guest whose state is in the processor. The processor is asked, since QEMU's
+ * TCG lets XSETBV through whatever the intercept says. */
+uint64_t fpu_guest_xcr0(void);
 
 #endif

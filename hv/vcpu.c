@@ -151,12 +151,33 @@ bool vcpu_wakes(struct vcpu *v)
 	return irq;
 }
 
+/*
+ * MTRRs as firmware leaves them for a kernel: RAM write-back by default, the VGA window and
+ * the PCI hole uncached, ROM write-protected (SDM Vol. 3A 11.11.2).
+ */
+static void set_mtrrs(struct vcpu *v)
+{
+	const uint64_t wb = UINT64_C(0x0606060606060606), wp = UINT64_C(0x0505050505050505);
+	uint64_t width = BIT(guest_features.maxphyaddr) - 1;
+	unsigned i;
+
+	v->mtrr_def_type = MTRR_DEF_ENABLE | MTRR_DEF_FIXED_ENABLE | MTRR_TYPE_WB;
+	v->mtrr_fixed[0] = wb; /* 64 KiB each from 0 */
+	v->mtrr_fixed[1] = wb; /* 16 KiB each from 0x80000 */
+	v->mtrr_fixed[2] = 0; /* uncached, from 0xa0000 */
+	for (i = 3; i < ARRAY_SIZE(v->mtrr_fixed); i++)
+		v->mtrr_fixed[i] = wp; /* 4 KiB each from 0xc0000 */
+	v->mtrr_var[0] = BOARD_PCI_HOLE; /* type 0: uncached */
+	v->mtrr_var[1] = (width & ~(BOARD_HIGH_RAM - BOARD_PCI_HOLE - 1)) | MTRR_PHYSMASK_VALID;
+}
+
 static void reset_registers(struct vcpu *v)
 {
 	v->cr0 = CR0_RESET;
 	v->regs.rflags = RFLAGS_FIXED;
 	v->xcr0 = XCR0_X87;
 	v->pat = PAT_RESET;
+	set_mtrrs(v);
 	v->misc_enable = MISC_ENABLE_FAST_STRING | MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL;
 	vcpu_set_tsc(v, 0);
 }
@@ -222,6 +243,7 @@ static void save_debug_registers(struct vcpu *v)
 
 void vcpu_unload(struct vcpu *v)
 {
+	v->xcr0 = fpu_guest_xcr0();
 	fpu_save(v->fpu);
 	if (v->dr_live)
 		save_debug_registers(v);

@@ -41,7 +41,7 @@ struct event {
 struct vcpu {
 	struct cpu_regs regs;
 	uint64_t cr0, cr2, cr3, cr4, efer; /* as the guest sees them */
-	uint64_t xcr0;
+	uint64_t xcr0; /* while not in the processor */
 	uint64_t t_exit; /* TSC at the latest exit */
 
 	struct vm *vm;

@@ -7,29 +7,30 @@
  */
 #include "drivers/virt/acpi_pm.h"
 
+#include "drivers/virt/io_bytes.h"
 #include "drivers/virt/ticks.h"
 #include "hv/vm.h"
 
 enum { /* offsets */
-	REG_STATUS = ACPI_PM1_EVT - ACPI_PM_BASE,
-	REG_ENABLE = REG_STATUS + 2,
-	REG_CONTROL = ACPI_PM1_CNT - ACPI_PM_BASE,
-	REG_TIMER = ACPI_PM_TMR - ACPI_PM_BASE,
+       REG_STATUS = ACPI_PM1_EVT - ACPI_PM_BASE,
+       REG_ENABLE = REG_STATUS + 2,
+       REG_CONTROL = ACPI_PM1_CNT - ACPI_PM_BASE,
+       REG_TIMER = ACPI_PM_TMR - ACPI_PM_BASE,
 };
 
 enum { /* PM1 status and enable (ACPI tables 4.13, 4.14) */
-	PM1_TMR = 1 << 0,
-	PM1_GBL = 1 << 5,
-	PM1_STS_ALL = PM1_TMR | PM1_GBL,
+       PM1_TMR = 1 << 0,
+       PM1_GBL = 1 << 5,
+       PM1_STS_ALL = PM1_TMR | PM1_GBL,
 };
 
 enum { /* PM1 control (table 4.15) */
-	CNT_SCI_EN = 1 << 0,
-	CNT_BM_RLD = 1 << 1,
-	CNT_SLP_TYP_SHIFT = 10,
-	CNT_SLP_TYP_MASK = 7,
-	CNT_SLP_EN = 1 << 13, /* write only */
-	CNT_KEPT = CNT_BM_RLD | CNT_SLP_TYP_MASK << CNT_SLP_TYP_SHIFT,
+       CNT_SCI_EN = 1 << 0,
+       CNT_BM_RLD = 1 << 1,
+       CNT_SLP_TYP_SHIFT = 10,
+       CNT_SLP_TYP_MASK = 7,
+       CNT_SLP_EN = 1 << 13, /* write only */
+       CNT_KEPT = CNT_BM_RLD | CNT_SLP_TYP_MASK << CNT_SLP_TYP_SHIFT,
 };
 
 #define TMR_HALF_BITS 31 /* TMR_STS: the highest bit of the 32 changed */
@@ -48,8 +49,8 @@ static void pm_refresh(struct acpi_pm *a)
 	a->seen_half = half;
 	irq_line_set(&a->sci, a->status & a->enable);
 	if (a->enable & ~a->status & PM1_TMR)
-		timer_set(&a->timer, a->start_ns + ticks_to_ns((half + 1) << TMR_HALF_BITS,
-							       ACPI_PM_TMR_HZ));
+		timer_set(&a->timer,
+			  a->start_ns + ticks_to_ns((half + 1) << TMR_HALF_BITS, ACPI_PM_TMR_HZ));
 	else
 		timer_cancel(&a->timer);
 }
@@ -87,7 +88,7 @@ static uint64_t pm_read(void *dev, uint64_t off, unsigned size)
 	unsigned i;
 
 	if (off >= REG_TIMER) /* at once, so that its bytes belong together */
-		return (uint32_t)pm_ticks(a) >> (8 * (off - REG_TIMER));
+		return io_low_bytes((uint32_t)pm_ticks(a) >> (8 * (off - REG_TIMER)), size);
 	for (i = 0; i < size; i++)
 		val |= (uint64_t)pm_read_byte(a, (unsigned)off + i) << (8 * i);
 	return val;

@@ -8,6 +8,12 @@
 
 #include "hv/compiler.h"
 
+/* The low `size` bytes of a register that was read as a whole. */
+static inline uint64_t io_low_bytes(uint64_t val, unsigned size)
+{
+	return val & UINT64_MAX >> (64 - 8 * size);
+}
+
 static inline uint64_t io_bytes_read(void *dev, uint64_t off, unsigned size,
 				     uint8_t (*read)(void *dev, unsigned reg))
 {

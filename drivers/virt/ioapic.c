@@ -8,17 +8,19 @@
  */
 #include "drivers/virt/ioapic.h"
 
+#include "drivers/virt/io_bytes.h"
+
 enum { /* MMIO offsets */
-	REG_SELECT = 0x00,
-	REG_WINDOW = 0x10,
-	REG_EOI = 0x40,
+       REG_SELECT = 0x00,
+       REG_WINDOW = 0x10,
+       REG_EOI = 0x40,
 };
 
 enum { /* selected registers */
-	IOAPIC_ID = 0,
-	IOAPIC_VERSION = 1,
-	IOAPIC_ARBITRATION = 2,
-	IOAPIC_TABLE = 0x10, /* two for each pin */
+       IOAPIC_ID = 0,
+       IOAPIC_VERSION = 1,
+       IOAPIC_ARBITRATION = 2,
+       IOAPIC_TABLE = 0x10, /* two for each pin */
 };
 
 #define VERSION_VALUE (0x20u | (IOAPIC_PINS - 1) << 16)
@@ -92,10 +94,10 @@ static void ioapic_eoi(void *arg, uint8_t vector)
 static void write_entry(struct ioapic *io, unsigned pin, bool high, uint32_t val)
 {
 	uint64_t *e = &io->entry[pin];
-	uint64_t new = high ? (*e & UINT32_MAX) | (uint64_t)val << 32 :
-			      (*e & ~(uint64_t)UINT32_MAX) | val;
+	uint64_t new = high ? (*e & UINT32_MAX) | (uint64_t)val << 32
+			    : (*e & ~(uint64_t)UINT32_MAX) | val;
 
-	*e = (new & RTE_WRITABLE) | (*e & RTE_REMOTE_IRR);
+	*e = (new &RTE_WRITABLE) | (*e & RTE_REMOTE_IRR);
 	if (!(*e & RTE_LEVEL))
 		*e &= ~RTE_REMOTE_IRR;
 	service_level(io, pin);
@@ -134,7 +136,7 @@ static uint64_t ioapic_read(void *dev, uint64_t off, unsigned size)
 	const struct ioapic *io = dev;
 	uint64_t val = off == REG_SELECT ? io->select : off == REG_WINDOW ? read_window(io) : 0;
 
-	return size < 4 ? val & ((1u << (8 * size)) - 1) : val;
+	return io_low_bytes(val, size);
 }
 
 static void ioapic_write(void *dev, uint64_t off, unsigned size, uint64_t val)

@@ -2,29 +2,30 @@
 /* PCI configuration access and the host bridge. Guarded by the VM's lock. */
 #include "drivers/virt/pci_host.h"
 
+#include "drivers/virt/io_bytes.h"
 #include "hv/vm.h"
 
 enum { /* CONFIG_ADDRESS */
-	ADDRESS_REG_MASK = 0xfc,
-	ADDRESS_FUNCTION_SHIFT = 8,
-	ADDRESS_FUNCTION_MASK = 7,
-	ADDRESS_DEVICE_SHIFT = 11,
-	ADDRESS_DEVICE_MASK = 31,
-	ADDRESS_BUS_SHIFT = 16,
-	ADDRESS_BUS_MASK = 0xff,
+       ADDRESS_REG_MASK = 0xfc,
+       ADDRESS_FUNCTION_SHIFT = 8,
+       ADDRESS_FUNCTION_MASK = 7,
+       ADDRESS_DEVICE_SHIFT = 11,
+       ADDRESS_DEVICE_MASK = 31,
+       ADDRESS_BUS_SHIFT = 16,
+       ADDRESS_BUS_MASK = 0xff,
 };
 #define ADDRESS_ENABLE UINT32_C(0x80000000)
 #define ADDRESS_WRITABLE UINT32_C(0x80fffffc)
 
 enum { /* configuration header (PCI 3.0, 6.1) */
-	CFG_VENDOR = 0x00,
-	CFG_DEVICE = 0x02,
-	CFG_COMMAND = 0x04,
-	CFG_CLASS = 0x08, /* revision, interface, subclass, class */
-	COMMAND_IO = 1 << 0,
-	COMMAND_MEMORY = 1 << 1,
-	COMMAND_MASTER = 1 << 2,
-	CLASS_BRIDGE = 6,
+       CFG_VENDOR = 0x00,
+       CFG_DEVICE = 0x02,
+       CFG_COMMAND = 0x04,
+       CFG_CLASS = 0x08, /* revision, interface, subclass, class */
+       COMMAND_IO = 1 << 0,
+       COMMAND_MEMORY = 1 << 1,
+       COMMAND_MASTER = 1 << 2,
+       CLASS_BRIDGE = 6,
 };
 
 /* Red Hat's generic host bridge: no kernel has a quirk for it. */
@@ -32,9 +33,9 @@ enum { /* configuration header (PCI 3.0, 6.1) */
 #define BRIDGE_DEVICE 0x0008
 
 enum { /* reset control register (Intel 82371AB 4.1.2.4) */
-	RESET_HARD = 1 << 1,
-	RESET_CPU = 1 << 2, /* 0 to 1 resets */
-	RESET_BITS = RESET_HARD | RESET_CPU,
+       RESET_HARD = 1 << 1,
+       RESET_CPU = 1 << 2, /* 0 to 1 resets */
+       RESET_BITS = RESET_HARD | RESET_CPU,
 };
 
 enum {
@@ -94,7 +95,7 @@ static uint64_t host_read(void *dev, uint64_t off, unsigned size)
 		return h->address;
 	if (off == REG_RESET && size == 1)
 		return h->reset_control;
-	return UINT64_MAX >> (64 - 8 * size);
+	return io_low_bytes(UINT64_MAX, size);
 }
 
 static void reset_control_write(struct pci_host *h, uint8_t val)

@@ -16,28 +16,28 @@
 #include "drivers/virt/ticks.h"
 
 enum { /* control word */
-	CW_BCD = 1 << 0,
-	CW_MODE_SHIFT = 1,
-	CW_MODE_MASK = 7,
-	CW_ACCESS_SHIFT = 4,
-	CW_ACCESS_MASK = 3,
-	CW_SELECT_SHIFT = 6,
-	CW_READ_BACK = 3, /* of the select field */
-	READ_BACK_NO_COUNT = 1 << 5,
-	READ_BACK_NO_STATUS = 1 << 4,
-	STATUS_OUT = 1 << 7,
-	STATUS_NULL_COUNT = 1 << 6,
-	ACCESS_LOW = 1,
-	ACCESS_HIGH = 2,
-	ACCESS_BOTH = 3,
-	REG_CONTROL = 3,
+       CW_BCD = 1 << 0,
+       CW_MODE_SHIFT = 1,
+       CW_MODE_MASK = 7,
+       CW_ACCESS_SHIFT = 4,
+       CW_ACCESS_MASK = 3,
+       CW_SELECT_SHIFT = 6,
+       CW_READ_BACK = 3, /* of the select field */
+       READ_BACK_NO_COUNT = 1 << 5,
+       READ_BACK_NO_STATUS = 1 << 4,
+       STATUS_OUT = 1 << 7,
+       STATUS_NULL_COUNT = 1 << 6,
+       ACCESS_LOW = 1,
+       ACCESS_HIGH = 2,
+       ACCESS_BOTH = 3,
+       REG_CONTROL = 3,
 };
 
 enum { /* port 0x61 */
-	P61_GATE2 = 1 << 0,
-	P61_WRITABLE = 0x0f,
-	P61_REFRESH = 1 << 4, /* toggles at each DRAM refresh request */
-	P61_OUT2 = 1 << 5,
+       P61_GATE2 = 1 << 0,
+       P61_WRITABLE = 0x0f,
+       P61_REFRESH = 1 << 4, /* toggles at each DRAM refresh request */
+       P61_OUT2 = 1 << 5,
 };
 
 #define REFRESH_NS UINT64_C(15085) /* channel 1 of a PC counts 18 ticks */
@@ -214,9 +214,9 @@ static void channel_write(struct pit *p, unsigned n, uint8_t val)
 		if (c->mode == 0)
 			c->counting = false;
 	} else {
-		channel_load(c, c->access == ACCESS_LOW	 ? val :
-				c->access == ACCESS_HIGH ? (uint16_t)(val << 8) :
-							   (uint16_t)(val << 8 | c->low));
+		channel_load(c, c->access == ACCESS_LOW	   ? val
+				: c->access == ACCESS_HIGH ? (uint16_t)(val << 8)
+							   : (uint16_t)(val << 8 | c->low));
 		c->write_high = false;
 	}
 	if (n == 0) {
@@ -403,8 +403,11 @@ void pit_init(struct pit *p, struct irq_line irq, struct spinlock *lock)
 	timer_init(&p->timer, pit_edge);
 	for (n = 0; n < ARRAY_SIZE(p->channel); n++)
 		p->channel[n] = (struct pit_channel){
-			.mode = 3, .access = ACCESS_BOTH, .gate = n != 2,
-			.count = 0x10000, .reload = 0x10000,
+			.mode = 3,
+			.access = ACCESS_BOTH,
+			.gate = n != 2,
+			.count = 0x10000,
+			.reload = 0x10000,
 		};
 }
 

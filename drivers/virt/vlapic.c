@@ -221,8 +221,8 @@ void vlapic_send_icr(struct vlapic *l)
 	uint32_t low = (uint32_t)l->icr;
 	unsigned shorthand = low >> APIC_ICR_SHORTHAND_SHIFT & 3;
 	struct apic_msg m = {
-		.dest = (uint32_t)(l->icr >> (vlapic_x2(l) ? APIC_ICR_X2_DEST_SHIFT :
-							     APIC_ICR_XAPIC_DEST_SHIFT)),
+		.dest = (uint32_t)(l->icr >> (vlapic_x2(l) ? APIC_ICR_X2_DEST_SHIFT
+							   : APIC_ICR_XAPIC_DEST_SHIFT)),
 		.logical = low & APIC_ICR_LOGICAL,
 		.x2 = vlapic_x2(l),
 		.mode = low >> APIC_ICR_MODE_SHIFT & 7,

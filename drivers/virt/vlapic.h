@@ -48,7 +48,16 @@ void vlapic_lint0_rise(struct vlapic *l);
 
 /* A message: fixed or lowest priority by vector; NMI and INIT act on the vCPU. False: not
  * accepted (switched off, or a vector that no APIC takes). */
-enum apic_delivery { APIC_FIXED, APIC_LOWEST, APIC_SMI, APIC_RSVD, APIC_NMI, APIC_INIT, APIC_SIPI, APIC_EXTINT };
+enum apic_delivery {
+	APIC_FIXED,
+	APIC_LOWEST,
+	APIC_SMI,
+	APIC_RSVD,
+	APIC_NMI,
+	APIC_INIT,
+	APIC_SIPI,
+	APIC_EXTINT
+};
 bool vlapic_deliver(struct vlapic *l, enum apic_delivery mode, uint8_t vector, bool level);
 
 /* IA32_APIC_BASE and x2APIC MSRs (0x800-0x8ff), IA32_TSC_DEADLINE. False: #GP. */

@@ -3,6 +3,7 @@
  * The local APIC's registers as a guest reaches them: by MMIO (xAPIC) and by MSR (x2APIC,
  * Intel SDM Vol. 3A 10.12). Guarded by the VM's lock.
  */
+#include "drivers/virt/io_bytes.h"
 #include "drivers/virt/vlapic_priv.h"
 #include "hv/iobus.h"
 #include "hv/percpu.h"
@@ -208,7 +209,7 @@ static uint64_t mmio_read(struct vlapic *l, uint64_t off, unsigned size)
 		return 0;
 	if (!vlapic_reg_read(l, (unsigned)(off >> 4), &val))
 		vlapic_error(l, APIC_ESR_REGISTER);
-	return (uint64_t)val >> (8 * (off & 3));
+	return io_low_bytes((uint64_t)val >> (8 * (off & 3)), size);
 }
 
 static void mmio_write(struct vlapic *l, uint64_t off, unsigned size, uint64_t val)
@@ -232,7 +233,8 @@ static uint64_t page_read(void *dev, uint64_t off, unsigned size)
 {
 	struct vlapic *l = mmio_target(dev);
 
-	return l && off < APIC_NR_REGS * 16 ? mmio_read(l, off, size) : UINT64_MAX >> (64 - 8 * size);
+	return l && off < APIC_NR_REGS * 16 ? mmio_read(l, off, size)
+					    : io_low_bytes(UINT64_MAX, size);
 }
 
 static void page_write(void *dev, uint64_t off, unsigned size, uint64_t val)
@@ -253,18 +255,18 @@ static bool write_apic_base(struct vlapic *l, uint64_t val)
 {
 	struct vcpu *v = l->vcpu;
 	uint64_t old = v->apic_base & (APIC_BASE_ENABLE | APIC_BASE_X2);
-	uint64_t new = val & (APIC_BASE_ENABLE | APIC_BASE_X2);
+	uint64_t new = val &(APIC_BASE_ENABLE | APIC_BASE_X2);
 
 	if ((val ^ v->apic_base) & ~(APIC_BASE_ENABLE | APIC_BASE_X2))
 		return false;
 	if (new == APIC_BASE_X2 || (old & APIC_BASE_X2 && new == APIC_BASE_ENABLE) ||
-	    (!old && new & APIC_BASE_X2))
+	    (!old && new &APIC_BASE_X2))
 		return false;
 	if (new == old)
 		return true;
 	if (!new) {
 		vlapic_reset(l); /* 10.4.3: enabled again, it is as after reset */
-	} else if (new & APIC_BASE_X2) {
+	} else if (new &APIC_BASE_X2) {
 		/* The logical ID follows from the ID (10.12.10.2). */
 		l->ldr = vlapic_id(l) >> 4 << 16 | 1u << (vlapic_id(l) & 15);
 		l->icr = (uint32_t)l->icr;

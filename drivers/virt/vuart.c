@@ -246,7 +246,7 @@ static void write_fcr(struct vuart *u, uint8_t val)
 		u->tx.len = 0;
 		u->thre_pending = true;
 	}
-	u->fcr = val & (uint8_t)~(FCR_CLEAR_RX | FCR_CLEAR_TX);
+	u->fcr = val & (uint8_t) ~(FCR_CLEAR_RX | FCR_CLEAR_TX);
 	receive(u);
 }
 

@@ -20,11 +20,9 @@ fi
 
 missing=
 for p in "$@"; do
-	case $(dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null) in
-	*installed*) case $(dpkg-query -W -f '${db:Status-Status}' "$p") in
-		*not-installed*) missing="$missing $p" ;; esac ;;
-	*) missing="$missing $p" ;;
-	esac
+	# one line for each architecture that the package is known for
+	dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed ||
+		missing="$missing $p"
 done
 [ -z "$missing" ] && exit 0
 

@@ -169,11 +169,9 @@ static void madt_entries(void **state)
 {
 	uint64_t at = u32(u32(FIRMWARE_RSDP + 16) + 40), end;
 	static const uint8_t expected[] = {
-		0, 8, 0, 0, 1, 0, 0, 0,
-		1, 12, 8, 0, 0x00, 0x00, 0xc0, 0xfe, 0, 0, 0, 0,
-		2, 10, 0, 0, 2, 0, 0, 0, 0, 0,
-		2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,
-		4, 6, 0xff, 0, 0, 1,
+		0, 8, 0, 0, 1, 0,  0,	 0, 1, 12, 8,	 0, 0x00, 0x00, 0xc0, 0xfe,
+		0, 0, 0, 0, 2, 10, 0,	 0, 2, 0,  0,	 0, 0,	  0,	2,    10,
+		0, 9, 9, 0, 0, 0,  0x0d, 0, 4, 6,  0xff, 0, 0,	  1,
 	};
 
 	(void)state;
@@ -195,12 +193,14 @@ static void iasl_takes_them_apart(void **state)
 		snprintf(cmd, sizeof(cmd), "iasl -d %s/%s.dat >%s/log 2>&1", dir, tables[i], dir);
 		assert_int_equal(system(cmd), 0);
 		/* Complaints are in the listing. */
-		snprintf(cmd, sizeof(cmd), "! grep -iqE 'error|warning|invalid|incorrect' %s/%s.dsl %s/log",
-			 dir, tables[i], dir);
+		snprintf(cmd, sizeof(cmd),
+			 "! grep -iqE 'error|warning|invalid|incorrect' %s/%s.dsl %s/log", dir,
+			 tables[i], dir);
 		assert_int_equal(system(cmd), 0);
 		/* What was taken apart compiles again. */
 		snprintf(cmd, sizeof(cmd), "iasl %s/%s.dsl >%s/log 2>&1", dir, tables[i], dir);
-		if (strcmp(tables[i], "FACS") && strcmp(tables[i], "RSDT") && strcmp(tables[i], "XSDT"))
+		if (strcmp(tables[i], "FACS") && strcmp(tables[i], "RSDT") &&
+		    strcmp(tables[i], "XSDT"))
 			assert_int_equal(system(cmd), 0);
 	}
 }

@@ -15,9 +15,9 @@
 
 /* A DSDT for the linker; the real one is test_acpi.c's matter. */
 __asm__(".pushsection .rodata\n"
-	".globl dsdt_aml, dsdt_aml_end\n"
+	".globl dsdt_aml, dsdt_aml_bytes\n"
 	"dsdt_aml: .ascii \"DSDT\"\n .long 36\n .zero 28\n"
-	"dsdt_aml_end:\n"
+	"dsdt_aml_bytes: .long 36\n"
 	".popsection");
 
 static struct vm vm;
@@ -27,7 +27,9 @@ static int setup(void **state)
 {
 	(void)state;
 	fake_reset();
-	vm = (struct vm){ .nr_vcpus = 1, .vcpu = { &vcpu }, .p2m = { .ram = UINT64_C(512) << 20 },
+	vm = (struct vm){ .nr_vcpus = 1,
+			  .vcpu = { &vcpu },
+			  .p2m = { .ram = UINT64_C(512) << 20 },
 			  .config = { .debugexit = true } };
 	vcpu = (struct vcpu){ .vm = &vm };
 	assert_int_equal(board_create(&vm), 0);
@@ -64,7 +66,8 @@ static void start_pit(uint16_t count)
 
 static void program_pics(uint8_t master_mask, uint8_t slave_mask)
 {
-	static const uint8_t words[2][4] = { { 0x11, 0x30, 0x04, 0x01 }, { 0x11, 0x38, 0x02, 0x01 } };
+	static const uint8_t words[2][4] = { { 0x11, 0x30, 0x04, 0x01 },
+					     { 0x11, 0x38, 0x02, 0x01 } };
 	unsigned i;
 
 	for (i = 0; i < 4; i++) {
@@ -80,8 +83,8 @@ static void virtual_wire_mode(void **state)
 {
 	(void)state;
 	program_pics(0xfe, 0xff);
-	start_pit(11932);
 	fake_kicks = 0;
+	start_pit(11932);
 	fake_advance(11 * NSEC_PER_MSEC);
 	assert_true(fake_kicks > 0);
 	assert_true(board_irq_pending(&vcpu));
@@ -168,7 +171,8 @@ static void memory_map(void **state)
 	vm.p2m.ram = UINT64_C(5) << 30;
 	assert_int_equal(board_memory_map(&vm, r, ARRAY_SIZE(r)), 5);
 	assert_true(r[3].size == 0xbff00000);
-	assert_true(r[4].base == UINT64_C(1) << 32 && r[4].size == UINT64_C(2) << 30 && r[4].type == 1);
+	assert_true(r[4].base == UINT64_C(1) << 32 && r[4].size == UINT64_C(2) << 30 &&
+		    r[4].type == 1);
 	assert_int_equal(board_memory_map(&vm, r, 2), 2);
 }
 
@@ -227,8 +231,14 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(virtual_wire_mode), T(timer_through_the_ioapic), T(uart_and_rtc_lines), T(sci),
-		T(memory_map), T(ends), T(no_debugexit_unless_asked_for), T(random_pokes),
+		T(virtual_wire_mode),
+		T(timer_through_the_ioapic),
+		T(uart_and_rtc_lines),
+		T(sci),
+		T(memory_map),
+		T(ends),
+		T(no_debugexit_unless_asked_for),
+		T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,7 +183,8 @@ static void delivery(void **state)
 	ioapic_set_pin(&io, 3, true);
 	assert_int_equal(take(), -1); /* LDR is 0 */
 	fake_set_current(&vcpu);
-	assert_int_equal(iobus_add(&vm.mmio, VLAPIC_BASE, VLAPIC_SIZE, &vlapic_mmio_ops, vcpu.lapic), 0);
+	assert_int_equal(
+		iobus_add(&vm.mmio, VLAPIC_BASE, VLAPIC_SIZE, &vlapic_mmio_ops, vcpu.lapic), 0);
 	mmio_out(&vm, 0xfee000d0, 4, 0x01000000);
 	ioapic_set_pin(&io, 3, false);
 	ioapic_set_pin(&io, 3, true);
@@ -215,8 +216,14 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(registers), T(edge), T(level), T(level_unmask), T(eoi_without_the_local_apic),
-		T(shared_vector), T(delivery), T(random_pokes),
+		T(registers),
+		T(edge),
+		T(level),
+		T(level_unmask),
+		T(eoi_without_the_local_apic),
+		T(shared_vector),
+		T(delivery),
+		T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,9 +242,9 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(pm_timer), T(pm_timer_status), T(power_off), T(pci_config), T(pci_device),
-		T(reset_register), T(keyboard_controller), T(port92), T(sinks), T(debug_exit),
-		T(random_pokes),
+		T(pm_timer),   T(pm_timer_status), T(power_off),	   T(pci_config),
+		T(pci_device), T(reset_register),  T(keyboard_controller), T(port92),
+		T(sinks),      T(debug_exit),	   T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

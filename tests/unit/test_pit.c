@@ -317,11 +317,22 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(mode0_counts_to_zero), T(mode0_two_byte_load), T(mode2_is_periodic_without_drift),
-		T(mode2_coalesces_what_was_missed), T(tiny_period_is_bounded), T(mode2_counts),
-		T(mode2_reload), T(mode3_square_wave), T(mode4_strobe), T(mode1_waits_for_the_gate),
-		T(calibration_by_channel2), T(gate_stops_mode0), T(latch_holds),
-		T(byte_access_and_bcd), T(refresh_toggles), T(random_pokes),
+		T(mode0_counts_to_zero),
+		T(mode0_two_byte_load),
+		T(mode2_is_periodic_without_drift),
+		T(mode2_coalesces_what_was_missed),
+		T(tiny_period_is_bounded),
+		T(mode2_counts),
+		T(mode2_reload),
+		T(mode3_square_wave),
+		T(mode4_strobe),
+		T(mode1_waits_for_the_gate),
+		T(calibration_by_channel2),
+		T(gate_stops_mode0),
+		T(latch_holds),
+		T(byte_access_and_bcd),
+		T(refresh_toggles),
+		T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,9 +280,17 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(dates), T(starts_at_wall_time), T(formats), T(update_in_progress),
-		T(divider_reset), T(update_interrupt), T(periodic_interrupt), T(alarm_interrupt),
-		T(flags_without_interrupts), T(memory_size), T(random_pokes),
+		T(dates),
+		T(starts_at_wall_time),
+		T(formats),
+		T(update_in_progress),
+		T(divider_reset),
+		T(update_interrupt),
+		T(periodic_interrupt),
+		T(alarm_interrupt),
+		T(flags_without_interrupts),
+		T(memory_size),
+		T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,9 +240,10 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(registers), T(thre_interrupt), T(no_room), T(transmit_overrun),
-		T(receive_without_fifo), T(receive_fifo), T(priorities), T(loopback_modem_lines),
-		T(out2_gates_the_interrupt), T(after_the_end), T(random_pokes),
+		T(registers),	     T(thre_interrupt),	      T(no_room),
+		T(transmit_overrun), T(receive_without_fifo), T(receive_fifo),
+		T(priorities),	     T(loopback_modem_lines), T(out2_gates_the_interrupt),
+		T(after_the_end),    T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
