@@ -130,12 +130,17 @@ static void compose_line(struct console_port *p)
 		console.work = true;
 }
 
-/* A guest has just got the input: its unfinished line (a prompt), as it wrote it. */
+/* A guest has just got the input: its unfinished line (a prompt). Terminal control was acted
+ * on when it was new, so only text is shown, from the latest return to the line's start. */
 static void compose_prompt(struct console_port *p)
 {
+	const char *start = p->line + p->line_shown, *end = p->line + p->line_len;
+
+	for (const char *s = start; s < end; s++)
+		if (*s == '\r')
+			start = s + 1;
 	out_begin(p);
-	for (unsigned i = p->line_shown; i < p->line_len; i++)
-		out_byte(p->line[i]);
+	out_filtered(start, end);
 	p->line_shown = p->line_len;
 	out_end(p);
 }

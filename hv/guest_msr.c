@@ -38,6 +38,7 @@ static const struct constant_msr {
 	{ MSR_SYSCFG, MSR_SYSCFG, true, 0 },
 	{ MSR_HWCR, MSR_HWCR, true, HWCR_TSC_FREQ_SEL },
 	{ MSR_IORR_BASE0, MSR_TOP_MEM2, true, 0 },
+	{ MSR_NB_CFG, MSR_NB_CFG, true, 0 },
 	{ MSR_INT_PENDING, MSR_INT_PENDING, true, 0 },
 	{ MSR_MMIO_CONF_BASE, MSR_MMIO_CONF_BASE, true, 0 },
 	{ MSR_VM_CR, MSR_VM_CR, true, VM_CR_SVMDIS | VM_CR_LOCK },

@@ -269,7 +269,8 @@ static void an_unfinished_line_is_shown_after_a_second(void **state)
 static void the_prompt_comes_back_with_the_input(void **state)
 {
 	(void)state;
-	say(&b, "boot\r\n/ # ");
+	say(&b, "boot\r\n/ # l\r\x1b[1m/ #\x1b[m \x1b[6n");
+	console_poll();
 	fake_wire_clear();
 	type("\x01\x01\x01");
 	assert_string_equal(fake_wire, TO_B "/ # ");

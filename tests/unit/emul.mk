@@ -1,0 +1,15 @@
+EMUL_SRCS := hv/emul_table.c hv/emul_decode.c hv/emul_exec.c hv/emul_mem.c hv/emul_alu.c \
+	hv/emul_muldiv.c hv/emul_flow.c hv/emul_string.c
+
+UNIT += test_emul_table test_emul_decode test_emul_exec test_emul_native
+test_emul_table_SRCS := tests/unit/test_emul_table.c tests/unit/emul_doc.c hv/emul_table.c
+test_emul_decode_SRCS := tests/unit/test_emul_decode.c hv/emul_decode.c hv/emul_table.c
+test_emul_exec_SRCS := tests/unit/test_emul_exec.c tests/unit/emul_fake.c $(EMUL_SRCS)
+test_emul_native_SRCS := tests/unit/test_emul_native.c tests/unit/emul_native.c tests/unit/emul_fake.c $(EMUL_SRCS)
+
+emul-doc: ## print the instruction emulator's scope table into hv/EMULATOR.md
+	@mkdir -p $(B)
+	$(Q)$(HOSTCC) -std=gnu11 -I. -o $(B)/emul_doc tests/unit/emul_doc_main.c tests/unit/emul_doc.c hv/emul_table.c
+	$(Q)$(B)/emul_doc >hv/EMULATOR.md
+
+.PHONY: emul-doc
