@@ -98,7 +98,7 @@ static uint64_t place_fadt(struct placer *p, uint64_t dsdt)
 		/* No BOOT_ARCH_8042: ports 0x60/0x64 reset, and drive no keyboard. */
 		.boot_arch = BOOT_ARCH_LEGACY_DEVICES | BOOT_ARCH_NO_VGA,
 		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON | FADT_SLP_BUTTON |
-			 FADT_FIX_RTC | FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP | FADT_HEADLESS,
+			 FADT_TMR_VAL_EXT | FADT_RESET_REG_SUP | FADT_HEADLESS,
 		.reset_reg = io_address(PCI_RESET_PORT, 1, ACCESS_BYTE),
 		.reset_value = PCI_RESET_VALUE,
 	};

@@ -7,7 +7,8 @@
 
 #define ACPI_PACKED __attribute__((packed))
 
-struct acpi_rsdp { /* 5.2.5.3 */
+/* 5.2.5.3 */
+struct acpi_rsdp {
 	char signature[8];
 	uint8_t checksum; /* of the first 20 bytes */
 	char oem_id[6];
@@ -20,7 +21,8 @@ struct acpi_rsdp { /* 5.2.5.3 */
 } ACPI_PACKED;
 #define ACPI_RSDP_V1_SIZE 20
 
-struct acpi_header { /* 5.2.6 */
+/* 5.2.6 */
+struct acpi_header {
 	char signature[4];
 	uint32_t length;
 	uint8_t revision;
@@ -32,7 +34,8 @@ struct acpi_header { /* 5.2.6 */
 	uint32_t creator_revision;
 } ACPI_PACKED;
 
-struct acpi_address { /* generic address structure, 5.2.3.2 */
+/* generic address structure, 5.2.3.2 */
+struct acpi_address {
 	uint8_t space;
 	uint8_t bits;
 	uint8_t offset;
@@ -41,7 +44,8 @@ struct acpi_address { /* generic address structure, 5.2.3.2 */
 } ACPI_PACKED;
 #define ACPI_SPACE_IO 1
 
-struct acpi_fadt { /* revision 4, 5.2.9 */
+/* revision 4, 5.2.9 */
+struct acpi_fadt {
 	struct acpi_header header;
 	uint32_t facs;
 	uint32_t dsdt;
@@ -68,24 +72,26 @@ struct acpi_fadt { /* revision 4, 5.2.9 */
 } ACPI_PACKED;
 _Static_assert(sizeof(struct acpi_fadt) == 244, "FADT revision 4");
 
-enum { /* FADT fixed feature flags, table 5.10 */
-       FADT_WBINVD = 1 << 0,
-       FADT_PROC_C1 = 1 << 2,
-       FADT_PWR_BUTTON = 1 << 4, /* there is none in the fixed registers */
-       FADT_SLP_BUTTON = 1 << 5, /* likewise */
-       FADT_FIX_RTC = 1 << 6, /* RTC wake is not in the fixed registers */
-       FADT_TMR_VAL_EXT = 1 << 8, /* the PM timer has 32 bits */
-       FADT_RESET_REG_SUP = 1 << 10,
-       FADT_HEADLESS = 1 << 12,
+/* FADT fixed feature flags, table 5.10 */
+enum {
+	FADT_WBINVD = 1 << 0,
+	FADT_PROC_C1 = 1 << 2,
+	FADT_PWR_BUTTON = 1 << 4, /* there is none in the fixed registers */
+	FADT_SLP_BUTTON = 1 << 5, /* likewise */
+	FADT_TMR_VAL_EXT = 1 << 8, /* the PM timer has 32 bits */
+	FADT_RESET_REG_SUP = 1 << 10,
+	FADT_HEADLESS = 1 << 12,
 };
 
-enum { /* FADT boot architecture flags, table 5.11 */
-       BOOT_ARCH_LEGACY_DEVICES = 1 << 0,
-       BOOT_ARCH_8042 = 1 << 1,
-       BOOT_ARCH_NO_VGA = 1 << 2,
+/* FADT boot architecture flags, table 5.11 */
+enum {
+	BOOT_ARCH_LEGACY_DEVICES = 1 << 0,
+	BOOT_ARCH_8042 = 1 << 1,
+	BOOT_ARCH_NO_VGA = 1 << 2,
 };
 
-struct acpi_facs { /* 5.2.10 */
+/* 5.2.10 */
+struct acpi_facs {
 	char signature[4];
 	uint32_t length;
 	uint32_t hardware_signature;
@@ -98,7 +104,8 @@ struct acpi_facs { /* 5.2.10 */
 } ACPI_PACKED;
 _Static_assert(sizeof(struct acpi_facs) == 64, "FACS");
 
-struct acpi_madt { /* 5.2.12 */
+/* 5.2.12 */
+struct acpi_madt {
 	struct acpi_header header;
 	uint32_t lapic_address;
 	uint32_t flags;
@@ -107,7 +114,8 @@ struct acpi_madt { /* 5.2.12 */
 
 enum { MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_NMI = 4 };
 
-struct madt_lapic { /* 5.2.12.2 */
+/* 5.2.12.2 */
+struct madt_lapic {
 	uint8_t type, length;
 	uint8_t processor_uid;
 	uint8_t apic_id;
@@ -115,7 +123,8 @@ struct madt_lapic { /* 5.2.12.2 */
 } ACPI_PACKED;
 #define MADT_LAPIC_ENABLED 1
 
-struct madt_ioapic { /* 5.2.12.3 */
+/* 5.2.12.3 */
+struct madt_ioapic {
 	uint8_t type, length;
 	uint8_t id;
 	uint8_t reserved;
@@ -123,7 +132,8 @@ struct madt_ioapic { /* 5.2.12.3 */
 	uint32_t gsi_base;
 } ACPI_PACKED;
 
-struct madt_override { /* 5.2.12.5 */
+/* 5.2.12.5 */
+struct madt_override {
 	uint8_t type, length;
 	uint8_t bus;
 	uint8_t source;
@@ -131,16 +141,18 @@ struct madt_override { /* 5.2.12.5 */
 	uint16_t flags;
 } ACPI_PACKED;
 
-struct madt_lapic_nmi { /* 5.2.12.7 */
+/* 5.2.12.7 */
+struct madt_lapic_nmi {
 	uint8_t type, length;
 	uint8_t processor_uid; /* 0xff: all */
 	uint16_t flags;
 	uint8_t lint;
 } ACPI_PACKED;
 
-enum { /* MPS INTI flags, table 5.26; 0: as the bus has it */
-       INTI_ACTIVE_HIGH = 1,
-       INTI_LEVEL = 3 << 2,
+/* MPS INTI flags, table 5.26; 0: as the bus has it */
+enum {
+	INTI_ACTIVE_HIGH = 1,
+	INTI_LEVEL = 3 << 2,
 };
 
 #endif

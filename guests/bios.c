@@ -10,13 +10,14 @@
 #include "hv/guest_mem.h"
 #include "hv/vm.h"
 
-enum { /* BIOS data area */
-       BDA_COM1 = 0x400, /* port, 16 bits */
-       BDA_EBDA_SEGMENT = 0x40e,
-       BDA_EQUIPMENT = 0x410, /* 16 bits */
-       BDA_MEMORY_KB = 0x413,
-       EQUIPMENT_FPU = 1 << 1,
-       EQUIPMENT_ONE_SERIAL = 1 << 9,
+/* BIOS data area */
+enum {
+	BDA_COM1 = 0x400, /* port, 16 bits */
+	BDA_EBDA_SEGMENT = 0x40e,
+	BDA_EQUIPMENT = 0x410, /* 16 bits */
+	BDA_MEMORY_KB = 0x413,
+	EQUIPMENT_FPU = 1 << 1,
+	EQUIPMENT_ONE_SERIAL = 1 << 9,
 };
 
 #define ROM_RESET UINT64_C(0xffff0) /* where a processor starts */

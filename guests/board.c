@@ -56,6 +56,16 @@ static void set_isa_irq(void *arg, unsigned irq, bool level)
 	ioapic_set_pin(&b->ioapic, irq == PIT_IRQ ? FIRMWARE_TIMER_PIN : irq, level);
 }
 
+/* The RTC's interrupt is an ACPI event as well. */
+static void set_rtc_irq(void *arg, unsigned irq, bool level)
+{
+	struct board *b = arg;
+
+	set_isa_irq(arg, irq, level);
+	if (level)
+		acpi_pm_rtc_alarm(&b->pm);
+}
+
 static struct irq_line isa_line(struct board *b, unsigned irq)
 {
 	return (struct irq_line){ .set = set_isa_irq, .arg = b, .irq = irq };
@@ -104,7 +114,7 @@ static void init_devices(struct board *b)
 	b->pic.chip[1].level = BIT(ACPI_SCI_IRQ - 8); /* as firmware sets ELCR */
 	ioapic_init(&b->ioapic, &b->bus, FIRMWARE_IOAPIC_ID);
 	pit_init(&b->pit, isa_line(b, PIT_IRQ), lock);
-	rtc_init(&b->rtc, isa_line(b, RTC_IRQ), lock, p2m_low_end(&vm->p2m),
+	rtc_init(&b->rtc, (struct irq_line){ set_rtc_irq, b, RTC_IRQ }, lock, p2m_low_end(&vm->p2m),
 		 p2m_high_end(&vm->p2m) - BOARD_HIGH_RAM);
 	i8042_init(&b->i8042, isa_line(b, I8042_IRQ), vm);
 	vuart_init(&b->com1, &vm->console, isa_line(b, VUART_COM1_IRQ), lock);

@@ -84,8 +84,6 @@ DefinitionBlock ("", "DSDT", 2, "XIHV", "XIHVBRD", 0x00000001)
 					IO (Decode16, 0x0092, 0x0092, 0x01, 0x01)
 					IO (Decode16, 0x00ed, 0x00ed, 0x01, 0x01)
 					IO (Decode16, 0x0600, 0x0600, 0x01, 0x0c)
-					Memory32Fixed (ReadWrite, 0xfec00000, 0x00001000)
-					Memory32Fixed (ReadWrite, 0xfee00000, 0x00001000)
 				})
 			}
 		}

@@ -63,7 +63,8 @@ struct mp_ioapic {
 	uint32_t address;
 } MP_PACKED;
 
-struct mp_interrupt { /* I/O and local */
+/* I/O and local */
+struct mp_interrupt {
 	uint8_t type, kind;
 	uint16_t flags; /* 0: as the bus has it */
 	uint8_t bus, irq, apic, pin;

@@ -7,7 +7,9 @@
 #include "hv/emul.h"
 #include "hv/emul_table.h"
 #include "hv/errno.h"
-#include "hv/string.h"
+
+#define always_inline inline __attribute__((always_inline))
+#define never_inline __attribute__((noinline))
 
 #define REX_B 1
 #define REX_X 2
@@ -15,6 +17,8 @@
 #define REX_W 8
 
 #define SEG_NO_OVERRIDE 0xff
+
+#define IF_TO_CHECK (IF_NO64 | IF_ONLY64 | IF_F64 | IF_SREG) /* by check_form */
 
 struct cursor {
 	const uint8_t *p, *end;
@@ -49,13 +53,13 @@ static inline bool next_signed(struct cursor *c, unsigned size, int64_t *v)
 	if (size == 1) {
 		*v = (int8_t)*c->p;
 	} else if (size == 2) {
-		memcpy(&w, c->p, sizeof(w));
+		__builtin_memcpy(&w, c->p, sizeof(w));
 		*v = w;
 	} else if (size == 4) {
-		memcpy(&d, c->p, sizeof(d));
+		__builtin_memcpy(&d, c->p, sizeof(d));
 		*v = d;
 	} else {
-		memcpy(v, c->p, sizeof(*v));
+		__builtin_memcpy(v, c->p, sizeof(*v));
 	}
 	c->p += size;
 	return true;
@@ -127,7 +131,7 @@ static inline const struct insn_desc *decode_opcode(struct cursor *c, const stru
 	return &emul_map_0f38[*b];
 }
 
-static bool decode_mem16(struct cursor *c, struct insn *o, uint8_t modrm)
+static never_inline bool decode_mem16(struct cursor *c, struct insn *o, uint8_t modrm)
 {
 	unsigned rm = modrm & 7;
 	unsigned disp_size = o->mod;
@@ -141,7 +145,8 @@ static bool decode_mem16(struct cursor *c, struct insn *o, uint8_t modrm)
 	return !disp_size || next_signed(c, disp_size, &o->disp);
 }
 
-static inline bool decode_sib(struct cursor *c, struct insn *o, uint8_t rex, unsigned *disp_size)
+static never_inline bool decode_sib(struct cursor *c, struct insn *o, uint8_t rex,
+				    unsigned *disp_size)
 {
 	uint8_t sib;
 
@@ -160,7 +165,7 @@ static inline bool decode_sib(struct cursor *c, struct insn *o, uint8_t rex, uns
 }
 
 /* The memory operand that a ModRM byte with mod 0 to 2 asks for (SDM Vol. 2A 2.1.5, 2.2.1). */
-static inline bool decode_mem(struct cursor *c, struct insn *o, uint8_t modrm, uint8_t rex)
+static always_inline bool decode_mem(struct cursor *c, struct insn *o, uint8_t modrm, uint8_t rex)
 {
 	unsigned rm = modrm & 7;
 	unsigned disp_size = o->mod == 2 ? 4 : o->mod;
@@ -198,51 +203,42 @@ static inline unsigned operand_size(uint32_t flags, const struct prefixes *p, un
 	return size == 8 && (flags & IF_MAX32) ? 4 : size;
 }
 
-/* Bytes that operand kind `k` has in the instruction; 0: none. */
-static inline unsigned imm_size(unsigned k, const struct insn *o)
-{
-	switch (k) {
-	case OPN_IMM8:
-	case OPN_IMM8U:
-	case OPN_REL8:
-		return 1;
-	case OPN_IMM16:
-		return 2;
-	case OPN_IMMZ:
-	case OPN_RELZ:
-		return MIN(o->op_size, 4);
-	case OPN_IMMV:
-		return o->op_size;
-	case OPN_MOFFS:
-		return o->addr_size;
-	default:
-		return 0;
-	}
-}
-
-static inline bool decode_imm(struct cursor *c, struct insn *o, const struct insn_desc *d)
+/* One operand of the instruction's own bytes. */
+static inline bool decode_imm(struct cursor *c, struct insn *o, unsigned k)
 {
 	int64_t v;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(d->opnd); i++) {
-		unsigned k = d->opnd[i];
-
-		if (k < OPN_FIRST_IMM)
-			continue;
-		if (!next_signed(c, imm_size(k, o), &v))
+	switch (k) {
+	case OPN_IMM8:
+	case OPN_REL8:
+		return next_signed(c, 1, (int64_t *)&o->imm);
+	case OPN_IMM8U:
+		if (!next_signed(c, 1, &v))
 			return false;
-		if (k == OPN_MOFFS) {
-			o->disp = v;
-			o->mod = 0;
-			o->base = o->index = -1;
-		} else if (k == OPN_IMM8U) {
-			o->imm = (uint8_t)v;
-		} else if (k == OPN_IMM16) {
-			o->imm = (uint16_t)v;
-		} else {
-			o->imm = v;
-		}
+		o->imm = (uint8_t)v;
+		return true;
+	case OPN_IMM16:
+		if (!next_signed(c, 2, &v))
+			return false;
+		o->imm = (uint16_t)v;
+		return true;
+	case OPN_IMMZ:
+	case OPN_RELZ:
+		return next_signed(c, MIN(o->op_size, 4), (int64_t *)&o->imm);
+	case OPN_IMMV:
+		return next_signed(c, o->op_size, (int64_t *)&o->imm);
+	default: /* OPN_MOFFS */
+		o->mod = 0;
+		return next_signed(c, o->addr_size, &o->disp);
 	}
+}
+
+/* No row has two of them. */
+static never_inline bool decode_imms(struct cursor *c, struct insn *o, const struct insn_desc *d)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(d->opnd); i++)
+		if (d->opnd[i] >= OPN_FIRST_IMM)
+			return decode_imm(c, o, d->opnd[i]);
 	return true;
 }
 
@@ -252,6 +248,13 @@ static inline uint8_t memory_segment(const struct insn *o)
 	if (o->seg_override != SEG_NO_OVERRIDE)
 		return o->seg_override;
 	return o->base == REG_RSP || o->base == REG_RBP ? SEG_SS : SEG_DS;
+}
+
+static inline unsigned address_size(const struct prefixes *p, unsigned mode)
+{
+	if (mode == 8)
+		return p->addrsize ? 4 : 8;
+	return (mode == 4) != p->addrsize ? 4 : 2;
 }
 
 static unsigned source_size(const struct insn_desc *d, unsigned op_size)
@@ -268,23 +271,21 @@ static unsigned source_size(const struct insn_desc *d, unsigned op_size)
 }
 
 /* What is undefined, or outside the scope, although the opcode has a row. */
-static inline int check_form(struct insn *o, const struct prefixes *p, uint32_t flags)
+static int check_form(struct insn *o, const struct prefixes *p, uint32_t flags)
 {
-	if (o->mode == 8 && unlikely(flags & (IF_NO64 | IF_F64))) {
+	if (o->mode == 8) {
 		if (flags & IF_NO64)
 			return -EINVAL;
 		/* Intel ignores 66 on near branches, AMD cuts rip to 16 bits (SDM Vol. 2A
 		 * 2.2.1.7, APM Vol. 3 1.2.2): leave those to the CPU. */
-		if (p->opsize && !(p->rex & REX_W))
+		if ((flags & IF_F64) && p->opsize && !(p->rex & REX_W))
 			return -ENOTSUP;
-	}
-	if (o->mode != 8 && unlikely(flags & IF_ONLY64))
+	} else if (flags & IF_ONLY64) {
 		return -ENOTSUP;
-	if (unlikely(o->mod == 3 && (o->desc->opnd[0] == OPN_MEM || o->desc->opnd[1] == OPN_MEM)))
+	}
+	if ((flags & IF_SREG) && (o->reg & 7) > SEG_GS)
 		return -EINVAL;
-	if (likely(!p->lock))
-		return 0;
-	if ((flags & IF_LOCK) && o->mod != 3)
+	if (!p->lock || ((flags & IF_LOCK) && o->mod != 3))
 		return 0;
 	/* APM Vol. 3, MOV CRn: LOCK MOV CR0 is CR8 outside 64-bit mode. Others never let it
 	 * come to an exit. */
@@ -295,77 +296,68 @@ static inline int check_form(struct insn *o, const struct prefixes *p, uint32_t 
 	return -EINVAL;
 }
 
-/* Not past the instruction, so that a cache may compare these bytes. */
-static inline void copy_bytes(uint8_t *to, const uint8_t *from, unsigned len)
+/* Never past what the caller has; `len` of them count. */
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, unsigned len, unsigned n)
 {
-	if (len >= 8) {
-		memcpy(to, from, 8);
-		memcpy(to + len - 8, from + len - 8, 8);
-	} else if (len >= 4) {
-		memcpy(to, from, 4);
-		memcpy(to + len - 4, from + len - 4, 4);
+	if (likely(n >= INSN_MAX)) {
+		__builtin_memcpy(to, from, 8);
+		__builtin_memcpy(to + INSN_MAX - 8, from + INSN_MAX - 8, 8);
 	} else {
-		to[0] = from[0];
-		to[len / 2] = from[len / 2];
-		to[len - 1] = from[len - 1];
+		for (unsigned i = 0; i < len; i++)
+			to[i] = from[i];
 	}
 }
 
 /* Everything behind the opcode. False: more bytes are needed. */
-static inline bool decode_rest(struct cursor *c, struct insn *o, const struct prefixes *p,
-			       const struct insn_desc *d, bool has_modrm, uint8_t modrm)
+static always_inline bool decode_rest(struct cursor *c, struct insn *o, const struct prefixes *p,
+				      const struct insn_desc *d, bool has_modrm, uint8_t modrm)
 {
-	bool wants_modrm = d->opnd[0] >= OPN_FIRST_MODRM && d->opnd[0] < OPN_FIRST_IMM;
-
-	if (wants_modrm && !has_modrm) {
+	o->reg = 0;
+	o->mod = 3;
+	o->base = o->index = -1;
+	o->scale = 0;
+	o->disp = 0;
+	o->imm = 0;
+	if (!has_modrm && (d->flags & IF_MODRM)) {
 		if (!next_byte(c, &modrm))
 			return false;
 		has_modrm = true;
 	}
 	o->has_modrm = has_modrm;
-	o->mod = 3;
-	o->reg = 0;
-	o->base = o->index = -1;
-	o->scale = 0;
-	o->disp = 0;
-	o->imm = 0;
 	if (has_modrm) {
-		o->reg = ((modrm >> 3) & 7) | (p->rex & REX_R ? 8 : 0);
-		o->rm = (modrm & 7) | (p->rex & REX_B ? 8 : 0);
+		o->reg = ((modrm >> 3) & 7) | (p->rex & REX_R) << 1;
+		o->rm = (modrm & 7) | (p->rex & REX_B) << 3;
 		/* SDM Vol. 2B, MOV CRn: the mod bits are ignored. */
-		if (modrm < 0xc0 && d->opnd[0] != OPN_GPR && d->opnd[1] != OPN_GPR) {
+		if (modrm < 0xc0 && !(d->flags & IF_RM_IS_REG)) {
 			o->mod = modrm >> 6;
 			if (!decode_mem(c, o, modrm, p->rex))
 				return false;
 		}
 	} else {
-		o->rm = (o->opcode & 7) | (p->rex & REX_B ? 8 : 0);
+		o->rm = (o->opcode & 7) | (p->rex & REX_B) << 3;
 	}
 	o->seg = memory_segment(o);
-	return decode_imm(c, o, d);
+	return !(d->flags & IF_IMM) || decode_imms(c, o, d);
 }
 
-int insn_decode(struct insn *o, const uint8_t *bytes, unsigned n, unsigned mode)
+/* All behind the prefixes; c->p is behind the opcode's first byte, o->opcode. */
+static always_inline int decode_after_prefixes(struct insn *o, const uint8_t *bytes, unsigned n,
+					       unsigned mode, struct cursor *c,
+					       const struct prefixes *p)
 {
-	struct cursor c = { bytes, bytes + MIN(n, INSN_MAX) };
-	struct prefixes p = { .seg = SEG_NO_OVERRIDE };
-	const struct insn_desc *d;
+	const struct insn_desc *d = decode_opcode(c, p, &o->opcode);
 	bool has_modrm = false;
 	uint8_t modrm = 0;
 
-	o->len = 0;
-	if (!decode_prefixes(&c, &p, mode, &o->opcode))
-		goto short_of_bytes;
-	d = decode_opcode(&c, &p, &o->opcode);
 	if (!d)
 		goto short_of_bytes;
 	while (d->flags & IF_ANY_GROUP) {
 		if (!has_modrm && !(d->flags & IF_BY_PREFIX)) {
-			if (!next_byte(&c, &modrm))
+			if (!next_byte(c, &modrm))
 				goto short_of_bytes;
 			has_modrm = true;
 		}
-		d = insn_group_member(d, modrm, p.rep, p.opsize);
+		d = insn_group_member(d, modrm, p->rep, p->opsize);
 	}
 	if (d->op == INSN_NONE)
 		return -ENOTSUP;
@@ -373,21 +365,54 @@ int insn_decode(struct insn *o, const uint8_t *bytes, unsigned n, unsigned mode)
 	o->desc = d;
 	o->op = d->op;
 	o->mode = mode;
-	o->rex = p.rex;
-	o->rep = p.rep;
-	o->lock = p.lock;
-	o->seg_override = p.seg;
-	o->op_size = operand_size(d->flags, &p, mode);
-	o->addr_size = mode == 8 ? (p.addrsize ? 4 : 8) : (mode == 4) != p.addrsize ? 4 : 2;
-	if (!decode_rest(&c, o, &p, d, has_modrm, modrm))
+	o->rex = p->rex;
+	o->rep = p->rep;
+	o->lock = p->lock;
+	o->seg_override = p->seg;
+	o->op_size = operand_size(d->flags, p, mode);
+	o->addr_size = address_size(p, mode);
+	if (!decode_rest(c, o, p, d, has_modrm, modrm))
 		goto short_of_bytes;
-	o->src_size = source_size(d, o->op_size);
+	o->src_size = d->flags & IF_NARROW ? source_size(d, o->op_size) : o->op_size;
 	if ((d->flags & IF_MEM16) && o->mod != 3)
 		o->op_size = 2;
-	o->len = c.p - bytes;
-	copy_bytes(o->bytes, bytes, o->len);
-	return check_form(o, &p, d->flags);
+	o->len = c->p - bytes;
+	if ((d->flags & IF_MEM_ONLY) && o->mod == 3)
+		return -EINVAL;
+	copy_bytes(o->bytes, bytes, o->len, n);
+	if (likely(!p->lock && !(d->flags & IF_TO_CHECK)))
+		return 0;
+	return check_form(o, p, d->flags);
 
 short_of_bytes:
 	return n < INSN_MAX ? -EFAULT : -EINVAL;
+}
+
+static bool is_prefix(uint8_t b, unsigned mode)
+{
+	return (mode == 8 && (b & 0xf0) == 0x40) || emul_map_1byte[b].op == INSN_PREFIX;
+}
+
+static never_inline int decode_any(struct insn *o, const uint8_t *bytes, unsigned n, unsigned mode)
+{
+	struct cursor c = { bytes, bytes + MIN(n, INSN_MAX) };
+	struct prefixes p = { .seg = SEG_NO_OVERRIDE };
+
+	if (!decode_prefixes(&c, &p, mode, &o->opcode))
+		return n < INSN_MAX ? -EFAULT : -EINVAL;
+	return decode_after_prefixes(o, bytes, n, mode, &c, &p);
+}
+
+/* Nearly all that is intercepted in 64-bit mode has no prefix; with the constants put in,
+ * the compiler drops a third of the work. */
+int insn_decode(struct insn *o, const uint8_t *bytes, unsigned n, unsigned mode)
+{
+	static const struct prefixes none = { .seg = SEG_NO_OVERRIDE };
+	struct cursor c = { bytes + 1, bytes + INSN_MAX };
+
+	o->len = 0;
+	if (unlikely(n < INSN_MAX || mode != 8 || is_prefix(bytes[0], 8)))
+		return decode_any(o, bytes, n, mode);
+	o->opcode = bytes[0];
+	return decode_after_prefixes(o, bytes, INSN_MAX, 8, &c, &none);
 }

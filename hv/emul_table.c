@@ -6,8 +6,9 @@
 #include "hv/emul_table.h"
 
 /* clang-format off */
-#define ROW(n, o, a, b, f) { .name = n, .op = o, .opnd = { a, b }, .flags = f }
-#define ROW3(n, o, a, b, c, f) { .name = n, .op = o, .opnd = { a, b, c }, .flags = f }
+#define ROW3(n, o, a, b, c, f) { .name = n, .op = o, .opnd = { a, b, c }, \
+	.flags = (f) | IF_OF_OPERAND(a) | IF_OF_OPERAND(b) | IF_OF_OPERAND(c) }
+#define ROW(n, o, a, b, f) ROW3(n, o, a, b, OPN_NONE, f)
 #define PLAIN(n, o) ROW(n, o, OPN_NONE, OPN_NONE, 0)
 #define PREFIX { .name = "prefix", .op = INSN_PREFIX }
 #define GROUP(how, rows) { .group = rows, .flags = how }

@@ -86,26 +86,41 @@ enum emul_operand {
 #define OPN_FIRST_MODRM OPN_RM
 #define OPN_FIRST_IMM OPN_IMM8
 
-enum { /* struct insn_desc.flags */
-       IF_BYTE = 1 << 0, /* operand size is 1 */
-       IF_D64 = 1 << 1, /* 64-bit mode: operand size is 8, or 2 with 66 */
-       IF_F64 = 1 << 2, /* 64-bit mode: operand size is 8; vendors differ about 66 */
-       IF_NATURAL = 1 << 3, /* operand size is 8 in 64-bit mode, else 4 */
-       IF_MAX32 = 1 << 4, /* REX.W does not widen it */
-       IF_MEM16 = 1 << 5, /* a memory operand has 16 bits, whatever the operand size */
-       IF_NO64 = 1 << 6, /* undefined in 64-bit mode */
-       IF_ONLY64 = 1 << 7, /* means something else outside it */
-       IF_LOCK = 1 << 8, /* LOCK is allowed if the destination is memory */
-       IF_R = 1 << 9, /* the first operand is read */
-       IF_W = 1 << 10, /* the first operand is written */
+/* struct insn_desc.flags */
+enum insn_flags {
+	IF_BYTE = 1 << 0, /* operand size is 1 */
+	IF_D64 = 1 << 1, /* 64-bit mode: operand size is 8, or 2 with 66 */
+	IF_F64 = 1 << 2, /* 64-bit mode: operand size is 8; vendors differ about 66 */
+	IF_NATURAL = 1 << 3, /* operand size is 8 in 64-bit mode, else 4 */
+	IF_MAX32 = 1 << 4, /* REX.W does not widen it */
+	IF_MEM16 = 1 << 5, /* a memory operand has 16 bits, whatever the operand size */
+	IF_NO64 = 1 << 6, /* undefined in 64-bit mode */
+	IF_ONLY64 = 1 << 7, /* means something else outside it */
+	IF_LOCK = 1 << 8, /* LOCK is allowed if the destination is memory */
+	IF_R = 1 << 9, /* the first operand is read */
+	IF_W = 1 << 10, /* the first operand is written */
 
-       /* The row stands for several; `group` points to them. */
-       IF_BY_REG = 1 << 11, /* 8 by modrm.reg */
-       IF_BY_MOD_REG = 1 << 12, /* the same, and 8 more for mod 3 */
-       IF_BY_RM = 1 << 13, /* 8 by modrm.rm */
-       IF_BY_PREFIX = 1 << 14, /* 4 by mandatory prefix: none, 66, F3, F2 */
-       IF_ANY_GROUP = IF_BY_REG | IF_BY_MOD_REG | IF_BY_RM | IF_BY_PREFIX,
+	/* The row stands for several; `group` points to them. */
+	IF_BY_REG = 1 << 11, /* 8 by modrm.reg */
+	IF_BY_MOD_REG = 1 << 12, /* the same, and 8 more for mod 3 */
+	IF_BY_RM = 1 << 13, /* 8 by modrm.rm */
+	IF_BY_PREFIX = 1 << 14, /* 4 by mandatory prefix: none, 66, F3, F2 */
+	IF_ANY_GROUP = IF_BY_REG | IF_BY_MOD_REG | IF_BY_RM | IF_BY_PREFIX,
+
+	/* What the operands imply, by IF_OF_OPERAND, so that the decoder only tests bits. */
+	IF_MODRM = 1 << 15,
+	IF_IMM = 1 << 16,
+	IF_MEM_ONLY = 1 << 17, /* mod 3 is undefined */
+	IF_RM_IS_REG = 1 << 18, /* mod is ignored */
+	IF_NARROW = 1 << 19, /* the source is smaller than the operand size */
+	IF_SREG = 1 << 20, /* modrm.reg is a segment register */
 };
+
+#define IF_OF_OPERAND(k)                                                            \
+	(((k) >= OPN_FIRST_MODRM && (k) < OPN_FIRST_IMM ? IF_MODRM : 0) |           \
+	 ((k) >= OPN_FIRST_IMM ? IF_IMM : 0) | ((k) == OPN_MEM ? IF_MEM_ONLY : 0) | \
+	 ((k) == OPN_GPR ? IF_RM_IS_REG : 0) | ((k) == OPN_SREG ? IF_SREG : 0) |    \
+	 ((k) == OPN_RM8 || (k) == OPN_RM16 || (k) == OPN_RM32 ? IF_NARROW : 0))
 
 struct insn_desc {
 	union {
@@ -130,7 +145,7 @@ static inline const struct insn_desc *insn_group_member(const struct insn_desc *
 	if (row->flags & IF_BY_REG)
 		return &row->group[reg];
 	if (row->flags & IF_BY_MOD_REG)
-		return &row->group[reg + (modrm >= 0xc0 ? 8 : 0)];
+		return &row->group[reg | (modrm >= 0xc0) << 3];
 	if (row->flags & IF_BY_RM)
 		return &row->group[modrm & 7];
 	if (rep)

@@ -23,6 +23,8 @@ static unsigned fault_access(struct vcpu *v, uint32_t error)
 {
 	unsigned access = error & (MMU_ACC_WRITE | MMU_ACC_USER | MMU_ACC_FETCH);
 
+	if (!(error & MMU_PFEC_P))
+		access |= MMU_ACC_NOT_PRESENT;
 	if ((v->cr4 & CR4_SMAP) && (v->regs.rflags & RFLAGS_AC) && vendor->get_cpl(v) != 3)
 		access |= MMU_ACC_AC;
 	return access;

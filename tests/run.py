@@ -34,14 +34,20 @@ def interactive():
 
 
 class Echo:
-    """The serial line on standard output, with line ends as here."""
+    """The serial line on standard output as it comes, by lines and with line ends as here;
+    without the answers to the key that only marks the end of a table."""
 
     def __init__(self, log):
         self.log = log
+        self.line = b""
 
     def write(self, data):
         self.log.write(data)
-        sys.stdout.write(data.decode(errors="replace").replace("\r", ""))
+        *lines, self.line = (self.line + data).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").replace("\r", "")
+            if text != xihv.NO_KEY_ANSWER:
+                print(text)
 
     def flush(self):
         self.log.flush()

@@ -241,6 +241,8 @@ void uart_tx(uint8_t c)
 	ring_put(&tx, c);
 	if (!by_irq)
 		tx_poll();
+	else if (!(ier & IER_TX) && (inb(port + LSR) & LSR_THRE))
+		tx_fill(); /* an idle transmitter needs no interrupt to start */
 	update_ier();
 	spin_unlock(&lock);
 }

@@ -11,26 +11,30 @@
 #include "drivers/virt/ticks.h"
 #include "hv/vm.h"
 
-enum { /* offsets */
-       REG_STATUS = ACPI_PM1_EVT - ACPI_PM_BASE,
-       REG_ENABLE = REG_STATUS + 2,
-       REG_CONTROL = ACPI_PM1_CNT - ACPI_PM_BASE,
-       REG_TIMER = ACPI_PM_TMR - ACPI_PM_BASE,
+/* offsets */
+enum {
+	REG_STATUS = ACPI_PM1_EVT - ACPI_PM_BASE,
+	REG_ENABLE = REG_STATUS + 2,
+	REG_CONTROL = ACPI_PM1_CNT - ACPI_PM_BASE,
+	REG_TIMER = ACPI_PM_TMR - ACPI_PM_BASE,
 };
 
-enum { /* PM1 status and enable (ACPI tables 4.13, 4.14) */
-       PM1_TMR = 1 << 0,
-       PM1_GBL = 1 << 5,
-       PM1_STS_ALL = PM1_TMR | PM1_GBL,
+/* PM1 status and enable (ACPI tables 4.13, 4.14) */
+enum {
+	PM1_TMR = 1 << 0,
+	PM1_GBL = 1 << 5,
+	PM1_RTC = 1 << 10,
+	PM1_EVENTS = PM1_TMR | PM1_GBL | PM1_RTC,
 };
 
-enum { /* PM1 control (table 4.15) */
-       CNT_SCI_EN = 1 << 0,
-       CNT_BM_RLD = 1 << 1,
-       CNT_SLP_TYP_SHIFT = 10,
-       CNT_SLP_TYP_MASK = 7,
-       CNT_SLP_EN = 1 << 13, /* write only */
-       CNT_KEPT = CNT_BM_RLD | CNT_SLP_TYP_MASK << CNT_SLP_TYP_SHIFT,
+/* PM1 control (table 4.15) */
+enum {
+	CNT_SCI_EN = 1 << 0,
+	CNT_BM_RLD = 1 << 1,
+	CNT_SLP_TYP_SHIFT = 10,
+	CNT_SLP_TYP_MASK = 7,
+	CNT_SLP_EN = 1 << 13, /* write only */
+	CNT_KEPT = CNT_BM_RLD | CNT_SLP_TYP_MASK << CNT_SLP_TYP_SHIFT,
 };
 
 #define TMR_HALF_BITS 31 /* TMR_STS: the highest bit of the 32 changed */
@@ -62,6 +66,12 @@ static void pm_timer(struct timer *t)
 	spin_lock(&a->vm->lock);
 	pm_refresh(a);
 	spin_unlock(&a->vm->lock);
+}
+
+void acpi_pm_rtc_alarm(struct acpi_pm *a)
+{
+	a->status |= PM1_RTC;
+	pm_refresh(a);
 }
 
 static uint8_t pm_read_byte(struct acpi_pm *a, unsigned off)
@@ -119,7 +129,7 @@ static void pm_write_byte(struct acpi_pm *a, unsigned off, uint8_t val)
 		pm_refresh(a);
 		break;
 	case REG_ENABLE:
-		a->enable = merge(a->enable, off, val) & PM1_STS_ALL;
+		a->enable = merge(a->enable, off, val) & PM1_EVENTS;
 		pm_refresh(a);
 		break;
 	case REG_CONTROL:

@@ -36,6 +36,10 @@ struct acpi_pm {
 
 void acpi_pm_init(struct acpi_pm *a, struct irq_line sci, struct vm *vm);
 void acpi_pm_fini(struct acpi_pm *a);
+
+/* The RTC asserts its interrupt (RTC_STS, ACPI 4.8.2.4). */
+void acpi_pm_rtc_alarm(struct acpi_pm *a);
+
 must_check int acpi_pm_register(struct acpi_pm *a, struct iobus *ports);
 
 #endif

@@ -11,35 +11,38 @@
 #include "drivers/virt/io_bytes.h"
 #include "hv/vm.h"
 
-enum { /* status, port 0x64 */
-       ST_OUTPUT_FULL = 1 << 0,
-       ST_SYSTEM = 1 << 2, /* the self-test has passed */
-       ST_COMMAND = 1 << 3, /* the last write was to 0x64 */
-       ST_UNLOCKED = 1 << 4,
-       ST_TIMEOUT = 1 << 6, /* the keyboard does not answer */
+/* status, port 0x64 */
+enum {
+	ST_OUTPUT_FULL = 1 << 0,
+	ST_SYSTEM = 1 << 2, /* the self-test has passed */
+	ST_COMMAND = 1 << 3, /* the last write was to 0x64 */
+	ST_UNLOCKED = 1 << 4,
+	ST_TIMEOUT = 1 << 6, /* the keyboard does not answer */
 };
 
-enum { /* command byte */
-       CB_IRQ = 1 << 0,
-       CB_SYSTEM = 1 << 2,
-       CB_KEYBOARD_OFF = 1 << 4,
-       CB_AUX_OFF = 1 << 5,
-       CB_TRANSLATE = 1 << 6,
+/* command byte */
+enum {
+	CB_IRQ = 1 << 0,
+	CB_SYSTEM = 1 << 2,
+	CB_KEYBOARD_OFF = 1 << 4,
+	CB_AUX_OFF = 1 << 5,
+	CB_TRANSLATE = 1 << 6,
 };
 
-enum { /* commands, port 0x64 */
-       CMD_READ_RAM = 0x20, /* 0x20..0x3f */
-       CMD_WRITE_RAM = 0x60, /* 0x60..0x7f, one data byte */
-       CMD_SELF_TEST = 0xaa,
-       CMD_INTERFACE_TEST = 0xab,
-       CMD_KEYBOARD_OFF = 0xad,
-       CMD_KEYBOARD_ON = 0xae,
-       CMD_READ_INPUT = 0xc0,
-       CMD_READ_OUTPUT = 0xd0,
-       CMD_WRITE_OUTPUT = 0xd1, /* one data byte */
-       CMD_ECHO = 0xd2, /* one data byte, as if from the keyboard */
-       CMD_PULSE = 0xf0, /* 0xf0..0xff: output lines whose bit is 0 pulse low */
-       RAM_INDEX = 0x1f,
+/* commands, port 0x64 */
+enum {
+	CMD_READ_RAM = 0x20, /* 0x20..0x3f */
+	CMD_WRITE_RAM = 0x60, /* 0x60..0x7f, one data byte */
+	CMD_SELF_TEST = 0xaa,
+	CMD_INTERFACE_TEST = 0xab,
+	CMD_KEYBOARD_OFF = 0xad,
+	CMD_KEYBOARD_ON = 0xae,
+	CMD_READ_INPUT = 0xc0,
+	CMD_READ_OUTPUT = 0xd0,
+	CMD_WRITE_OUTPUT = 0xd1, /* one data byte */
+	CMD_ECHO = 0xd2, /* one data byte, as if from the keyboard */
+	CMD_PULSE = 0xf0, /* 0xf0..0xff: output lines whose bit is 0 pulse low */
+	RAM_INDEX = 0x1f,
 };
 
 enum {

@@ -10,17 +10,19 @@
 
 #include "drivers/virt/io_bytes.h"
 
-enum { /* MMIO offsets */
-       REG_SELECT = 0x00,
-       REG_WINDOW = 0x10,
-       REG_EOI = 0x40,
+/* MMIO offsets */
+enum {
+	REG_SELECT = 0x00,
+	REG_WINDOW = 0x10,
+	REG_EOI = 0x40,
 };
 
-enum { /* selected registers */
-       IOAPIC_ID = 0,
-       IOAPIC_VERSION = 1,
-       IOAPIC_ARBITRATION = 2,
-       IOAPIC_TABLE = 0x10, /* two for each pin */
+/* selected registers */
+enum {
+	IOAPIC_ID = 0,
+	IOAPIC_VERSION = 1,
+	IOAPIC_ARBITRATION = 2,
+	IOAPIC_TABLE = 0x10, /* two for each pin */
 };
 
 #define VERSION_VALUE (0x20u | (IOAPIC_PINS - 1) << 16)

@@ -5,37 +5,41 @@
 #include "drivers/virt/io_bytes.h"
 #include "hv/vm.h"
 
-enum { /* CONFIG_ADDRESS */
-       ADDRESS_REG_MASK = 0xfc,
-       ADDRESS_FUNCTION_SHIFT = 8,
-       ADDRESS_FUNCTION_MASK = 7,
-       ADDRESS_DEVICE_SHIFT = 11,
-       ADDRESS_DEVICE_MASK = 31,
-       ADDRESS_BUS_SHIFT = 16,
-       ADDRESS_BUS_MASK = 0xff,
+/* CONFIG_ADDRESS */
+enum {
+	ADDRESS_REG_MASK = 0xfc,
+	ADDRESS_FUNCTION_SHIFT = 8,
+	ADDRESS_FUNCTION_MASK = 7,
+	ADDRESS_DEVICE_SHIFT = 11,
+	ADDRESS_DEVICE_MASK = 31,
+	ADDRESS_BUS_SHIFT = 16,
+	ADDRESS_BUS_MASK = 0xff,
 };
 #define ADDRESS_ENABLE UINT32_C(0x80000000)
-#define ADDRESS_WRITABLE UINT32_C(0x80fffffc)
+#define ADDRESS_EXTENDED UINT32_C(0x0f000000) /* AMD: register bits 11:8; none here */
+#define ADDRESS_WRITABLE UINT32_C(0x8ffffffc)
 
-enum { /* configuration header (PCI 3.0, 6.1) */
-       CFG_VENDOR = 0x00,
-       CFG_DEVICE = 0x02,
-       CFG_COMMAND = 0x04,
-       CFG_CLASS = 0x08, /* revision, interface, subclass, class */
-       COMMAND_IO = 1 << 0,
-       COMMAND_MEMORY = 1 << 1,
-       COMMAND_MASTER = 1 << 2,
-       CLASS_BRIDGE = 6,
+/* configuration header (PCI 3.0, 6.1) */
+enum {
+	CFG_VENDOR = 0x00,
+	CFG_DEVICE = 0x02,
+	CFG_COMMAND = 0x04,
+	CFG_CLASS = 0x08, /* revision, interface, subclass, class */
+	COMMAND_IO = 1 << 0,
+	COMMAND_MEMORY = 1 << 1,
+	COMMAND_MASTER = 1 << 2,
+	CLASS_BRIDGE = 6,
 };
 
 /* Red Hat's generic host bridge: no kernel has a quirk for it. */
 #define BRIDGE_VENDOR 0x1b36
 #define BRIDGE_DEVICE 0x0008
 
-enum { /* reset control register (Intel 82371AB 4.1.2.4) */
-       RESET_HARD = 1 << 1,
-       RESET_CPU = 1 << 2, /* 0 to 1 resets */
-       RESET_BITS = RESET_HARD | RESET_CPU,
+/* reset control register (Intel 82371AB 4.1.2.4) */
+enum {
+	RESET_HARD = 1 << 1,
+	RESET_CPU = 1 << 2, /* 0 to 1 resets */
+	RESET_BITS = RESET_HARD | RESET_CPU,
 };
 
 enum {
@@ -49,7 +53,8 @@ static struct pci_function *selected(const struct pci_host *h)
 {
 	uint32_t a = h->address;
 
-	if (!(a & ADDRESS_ENABLE) || (a >> ADDRESS_BUS_SHIFT & ADDRESS_BUS_MASK) ||
+	if (!(a & ADDRESS_ENABLE) || (a & ADDRESS_EXTENDED) ||
+	    (a >> ADDRESS_BUS_SHIFT & ADDRESS_BUS_MASK) ||
 	    (a >> ADDRESS_FUNCTION_SHIFT & ADDRESS_FUNCTION_MASK))
 		return NULL;
 	return h->device[a >> ADDRESS_DEVICE_SHIFT & ADDRESS_DEVICE_MASK];

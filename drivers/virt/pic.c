@@ -13,23 +13,24 @@
 
 #include "drivers/virt/io_bytes.h"
 
-enum { /* first port of a chip */
-       ICW1_INIT = 1 << 4,
-       ICW1_SINGLE = 1 << 1,
-       ICW1_ICW4 = 1 << 0,
-       OCW3_SELECT = 1 << 3, /* of D4 D3: 01 is OCW3, 00 is OCW2 */
-       OCW3_ESMM = 1 << 6,
-       OCW3_SMM = 1 << 5,
-       OCW3_POLL = 1 << 2,
-       OCW3_READ = 1 << 1, /* register read command ... */
-       OCW3_READ_ISR = 1 << 0, /* ... of ISR */
-       OCW2_ROTATE = 1 << 7,
-       OCW2_SPECIFIC = 1 << 6,
-       OCW2_EOI = 1 << 5,
-       ICW4_SFNM = 1 << 4,
-       ICW4_AEOI = 1 << 1,
-       POLL_PENDING = 1 << 7,
-       INPUT_MASK = 7,
+/* first port of a chip */
+enum {
+	ICW1_INIT = 1 << 4,
+	ICW1_SINGLE = 1 << 1,
+	ICW1_ICW4 = 1 << 0,
+	OCW3_SELECT = 1 << 3, /* of D4 D3: 01 is OCW3, 00 is OCW2 */
+	OCW3_ESMM = 1 << 6,
+	OCW3_SMM = 1 << 5,
+	OCW3_POLL = 1 << 2,
+	OCW3_READ = 1 << 1, /* register read command ... */
+	OCW3_READ_ISR = 1 << 0, /* ... of ISR */
+	OCW2_ROTATE = 1 << 7,
+	OCW2_SPECIFIC = 1 << 6,
+	OCW2_EOI = 1 << 5,
+	ICW4_SFNM = 1 << 4,
+	ICW4_AEOI = 1 << 1,
+	POLL_PENDING = 1 << 7,
+	INPUT_MASK = 7,
 };
 
 /* ELCR bits that exist: not IRQ 0, 1, 2 and 8, 13 (Intel 82371AB 4.2.4). */

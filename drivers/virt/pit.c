@@ -15,29 +15,31 @@
 #include "drivers/virt/io_bytes.h"
 #include "drivers/virt/ticks.h"
 
-enum { /* control word */
-       CW_BCD = 1 << 0,
-       CW_MODE_SHIFT = 1,
-       CW_MODE_MASK = 7,
-       CW_ACCESS_SHIFT = 4,
-       CW_ACCESS_MASK = 3,
-       CW_SELECT_SHIFT = 6,
-       CW_READ_BACK = 3, /* of the select field */
-       READ_BACK_NO_COUNT = 1 << 5,
-       READ_BACK_NO_STATUS = 1 << 4,
-       STATUS_OUT = 1 << 7,
-       STATUS_NULL_COUNT = 1 << 6,
-       ACCESS_LOW = 1,
-       ACCESS_HIGH = 2,
-       ACCESS_BOTH = 3,
-       REG_CONTROL = 3,
+/* control word */
+enum {
+	CW_BCD = 1 << 0,
+	CW_MODE_SHIFT = 1,
+	CW_MODE_MASK = 7,
+	CW_ACCESS_SHIFT = 4,
+	CW_ACCESS_MASK = 3,
+	CW_SELECT_SHIFT = 6,
+	CW_READ_BACK = 3, /* of the select field */
+	READ_BACK_NO_COUNT = 1 << 5,
+	READ_BACK_NO_STATUS = 1 << 4,
+	STATUS_OUT = 1 << 7,
+	STATUS_NULL_COUNT = 1 << 6,
+	ACCESS_LOW = 1,
+	ACCESS_HIGH = 2,
+	ACCESS_BOTH = 3,
+	REG_CONTROL = 3,
 };
 
-enum { /* port 0x61 */
-       P61_GATE2 = 1 << 0,
-       P61_WRITABLE = 0x0f,
-       P61_REFRESH = 1 << 4, /* toggles at each DRAM refresh request */
-       P61_OUT2 = 1 << 5,
+/* port 0x61 */
+enum {
+	P61_GATE2 = 1 << 0,
+	P61_WRITABLE = 0x0f,
+	P61_REFRESH = 1 << 4, /* toggles at each DRAM refresh request */
+	P61_OUT2 = 1 << 5,
 };
 
 #define REFRESH_NS UINT64_C(15085) /* channel 1 of a PC counts 18 ticks */

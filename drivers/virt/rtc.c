@@ -12,21 +12,22 @@
 #include "drivers/virt/rtc_date.h"
 #include "drivers/virt/ticks.h"
 
-enum { /* register numbers */
-       REG_SECONDS = 0,
-       REG_SECONDS_ALARM = 1,
-       REG_MINUTES = 2,
-       REG_MINUTES_ALARM = 3,
-       REG_HOURS = 4,
-       REG_HOURS_ALARM = 5,
-       REG_WEEKDAY = 6,
-       REG_DAY = 7,
-       REG_MONTH = 8,
-       REG_YEAR = 9,
-       REG_A = 10,
-       REG_B = 11,
-       REG_C = 12,
-       REG_D = 13,
+/* register numbers */
+enum {
+	REG_SECONDS = 0,
+	REG_SECONDS_ALARM = 1,
+	REG_MINUTES = 2,
+	REG_MINUTES_ALARM = 3,
+	REG_HOURS = 4,
+	REG_HOURS_ALARM = 5,
+	REG_WEEKDAY = 6,
+	REG_DAY = 7,
+	REG_MONTH = 8,
+	REG_YEAR = 9,
+	REG_A = 10,
+	REG_B = 11,
+	REG_C = 12,
+	REG_D = 13,
 };
 
 enum {
@@ -48,17 +49,18 @@ enum {
 	INDEX_MASK = RTC_CMOS_SIZE - 1, /* bit 7 of the port masks NMI */
 };
 
-enum { /* CMOS bytes as the PC's BIOS keeps them */
-       CMOS_EQUIPMENT = 0x14,
-       CMOS_BASE_KB = 0x15,
-       CMOS_EXTENDED_KB = 0x17,
-       CMOS_CHECKED_FIRST = 0x10,
-       CMOS_CHECKED_LAST = 0x2d,
-       CMOS_CHECKSUM = 0x2e, /* high byte first */
-       CMOS_EXTENDED_KB_COPY = 0x30,
-       CMOS_ABOVE_16M = 0x34, /* in 64 KiB */
-       CMOS_ABOVE_4G = 0x5b, /* in 64 KiB, three bytes */
-       EQUIPMENT_FPU = 1 << 1,
+/* CMOS bytes as the PC's BIOS keeps them */
+enum {
+	CMOS_EQUIPMENT = 0x14,
+	CMOS_BASE_KB = 0x15,
+	CMOS_EXTENDED_KB = 0x17,
+	CMOS_CHECKED_FIRST = 0x10,
+	CMOS_CHECKED_LAST = 0x2d,
+	CMOS_CHECKSUM = 0x2e, /* high byte first */
+	CMOS_EXTENDED_KB_COPY = 0x30,
+	CMOS_ABOVE_16M = 0x34, /* in 64 KiB */
+	CMOS_ABOVE_4G = 0x5b, /* in 64 KiB, three bytes */
+	EQUIPMENT_FPU = 1 << 1,
 };
 
 /* Before an update UIP is up for 244 usec, then for the update's 1984 usec (data sheet,

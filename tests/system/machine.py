@@ -87,18 +87,12 @@ class Machine:
         self.index = which - 2
         return Match(self.child.match, self.child.before)
 
-    def quiet(self, seconds=1.0, limit=20):
-        """Read until nothing has come for `seconds`; what came, as text."""
-        got = b""
-        end = time.monotonic() + limit
-        while time.monotonic() < end:
-            try:
-                got += self.child.read_nonblocking(65536, seconds)
-            except pexpect.TIMEOUT:
-                return text_of(got)
-            except pexpect.EOF:
-                return text_of(got)
-        raise Hang(f"{self.name}: output did not end within {limit} s:\n{self._tail()}")
+    def expect_all(self, patterns, timeout=60):
+        """Wait for each of these regular expressions, in whatever order they come."""
+        left = list(patterns)
+        while left:
+            self.expect(left, timeout)
+            del left[self.index]
 
     def wait_end(self, timeout=60):
         """Wait until QEMU has ended by itself; its exit status."""

@@ -27,7 +27,7 @@ HOST_MEM_MIB = 768
 
 CTRL_A = "\x01"
 INPUT_HYPERVISOR = r"\*\*\* input to the hypervisor"
-NO_KEY = "~"
+NO_KEY, NO_KEY_ANSWER = "~", "h for help"
 INPUT_GUEST = r"\*\*\* input to guest (\S+) "
 
 
@@ -68,7 +68,7 @@ class Xihv(Machine):
         """One key of the hypervisor's console, which has the input; what it printed: all
         up to the answer to a key behind it that is none."""
         self.send(key + NO_KEY)
-        return self.expect(r"^h for help\r*\n", timeout).before
+        return self.expect(rf"^{NO_KEY_ANSWER}\r*\n", timeout).before
 
 
 def make_iso(name, modules, cmdline="console=com1,115200", protocol="multiboot2"):

@@ -228,9 +228,12 @@ static bool paging_on(const struct mmu_vcpu *v)
 	return v->regs.cr0 >> 31 & 1;
 }
 
-/* Reserved bits of an entry of ours: a host with 46 address bits, NXE on. */
+/* Reserved bits of an entry of ours: a host with 46 address bits, NXE on. G counts as one:
+ * mmu/spte.h says why it is never set. */
 static bool bad_bits(const struct mmu_vcpu *v, int level, uint64_t e)
 {
+	if (e & 0x100)
+		return true;
 	uint64_t rsvd = UINT64_C(0x000fc00000000000);
 
 	if (!v->hw.long_mode) {

@@ -155,7 +155,7 @@ static void fadt_fields(void **state)
 	assert_int_equal(fake_memory[fadt + 91], 4);
 	assert_int_equal(fake_memory[fadt + 108], 0x32); /* century */
 	assert_int_equal(u16(fadt + 109), 0x5); /* legacy devices, no 8042, no VGA */
-	assert_int_equal(u32(fadt + 112), 0x1575);
+	assert_int_equal(u32(fadt + 112), 0x1535);
 	assert_int_equal(u32(fadt + 116), 0x01000801); /* reset: I/O, 8 bits, byte */
 	assert_int_equal(u32(fadt + 120), 0xcf9);
 	assert_int_equal(fake_memory[fadt + 128], 6);

@@ -56,9 +56,6 @@ static void check_leaf(const struct insn_desc *d)
 		assert_true((d->flags & (IF_R | IF_W)) == (IF_R | IF_W));
 		assert_true(d->opnd[0] == OPN_RM || d->opnd[0] == OPN_MEM);
 	}
-	/* The decoder looks for a ModRM byte by the first operand only. */
-	if (d->opnd[1] >= OPN_FIRST_MODRM && d->opnd[1] < OPN_FIRST_IMM)
-		assert_true(d->opnd[0] >= OPN_FIRST_MODRM && d->opnd[0] < OPN_FIRST_IMM);
 }
 
 static void check_rows(const struct insn_desc *rows, unsigned n)

@@ -71,13 +71,25 @@ static void pm_timer_status(void **state)
 	out(&vm, 0x600, 2, 1);
 	assert_int_equal(in(&vm, 0x600, 2), 0);
 	out(&vm, 0x602, 2, 0xffff);
-	assert_int_equal(in(&vm, 0x602, 2), 0x21);
+	assert_int_equal(in(&vm, 0x602, 2), 0x421);
 	assert_false(sci.level);
 	fake_advance(NSEC_PER_SEC * 600);
 	assert_true(sci.level);
 	assert_int_equal(fake_timer_calls, 1);
-	assert_int_equal(in(&vm, 0x600, 4), 0x00210001);
+	assert_int_equal(in(&vm, 0x600, 4), 0x04210001);
 	out(&vm, 0x600, 1, 1);
+	assert_false(sci.level);
+}
+
+static void rtc_event(void **state)
+{
+	(void)state;
+	acpi_pm_rtc_alarm(&pm);
+	assert_int_equal(in(&vm, 0x600, 2), 0x400);
+	assert_false(sci.level);
+	out(&vm, 0x602, 2, 0x400);
+	assert_true(sci.level);
+	out(&vm, 0x600, 2, 0x400);
 	assert_false(sci.level);
 }
 
@@ -115,6 +127,8 @@ static void pci_config(void **state)
 	assert_int_equal(config(0, 0, 1, 0), 0xffffffff);
 	assert_int_equal(config(0, 1, 0, 0), 0xffffffff);
 	assert_int_equal(config(1, 0, 0, 0), 0xffffffff);
+	out(&vm, 0xcf8, 4, 0x81000000); /* AMD's way to extended space: there is none */
+	assert_int_equal(in(&vm, 0xcfc, 4), 0xffffffff);
 	config(0, 0, 0, 0);
 	out(&vm, 0xcfc, 4, 0);
 	assert_int_equal(config(0, 0, 0, 0), 0x00081b36); /* read-only */
@@ -242,9 +256,9 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(pm_timer),   T(pm_timer_status), T(power_off),	   T(pci_config),
-		T(pci_device), T(reset_register),  T(keyboard_controller), T(port92),
-		T(sinks),      T(debug_exit),	   T(random_pokes),
+		T(pm_timer),   T(pm_timer_status), T(rtc_event),      T(power_off),
+		T(pci_config), T(pci_device),	   T(reset_register), T(keyboard_controller),
+		T(port92),     T(sinks),	   T(debug_exit),     T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

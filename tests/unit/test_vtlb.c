@@ -199,6 +199,22 @@ static void test_large_split(void **state)
 	guest_end();
 }
 
+/* A fault that is injected looks up one piece; the INVLPG after it still means them all. */
+static void test_split_forget(void **state)
+{
+	(void)state;
+	start_4level(0, 0);
+	fake_map(DATA >> 12, 512, fake_pfn(DATA >> 12), P2M_RAM, false);
+	fake_write64(T2 + 8, DATA | P | U | A | PS);
+	for (unsigned i = 0; i < 4; i++)
+		assert_reaches(0x200000 + V(i), RD, DATA + V(i));
+	assert_injects(0x200000, WR, 0x3);
+	assert_int_equal(fake_count_leaves(&g->v), 3);
+	mmu_invlpg(&g->v, GVA(0x200000));
+	assert_int_equal(fake_count_leaves(&g->v), 0);
+	guest_end();
+}
+
 static void test_invlpg_large(void **state)
 {
 	(void)state;
@@ -813,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_rom_and_mmio),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_large_split),
+		cmocka_unit_test(test_split_forget),
 		cmocka_unit_test(test_invlpg_large),
 		cmocka_unit_test(test_invlpg_4m),
 		cmocka_unit_test(test_small_then_large),

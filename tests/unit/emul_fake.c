@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* The emulator's operations over a window of host memory. Single-threaded. */
+#include "tests/unit/emul_fake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hv/x86.h"
+
+#define PF_W 2
+#define PF_U 4
+
+#define ATTR_DATA 0xc0f3 /* writable data, accessed, DPL 3, present, D/B, G */
+#define ATTR_CODE 0xc0fb /* readable code */
+#define ATTR_CODE64 0xa0fb
+#define ATTR_DATA16 0x00f3
+
+static struct fake *to_fake(struct emul_ctx *c)
+{
+	return container_of(c, struct fake, ctx);
+}
+
+static bool in_guard(const struct fake *f, uint64_t la)
+{
+	return (la >= f->lo - f->guard && la < f->lo) || (la >= f->hi && la < f->hi + f->guard);
+}
+
+static enum emul_result reach(struct fake *f, uint64_t la, unsigned size, bool write)
+{
+	if (f->memory_result != EMUL_OK)
+		return f->memory_result;
+	for (uint64_t a = la; a < la + size; a++) {
+		bool ro = write && a >= f->ro_lo && a < f->ro_hi;
+
+		if (a >= f->lo && a < f->hi && !ro)
+			continue;
+		if (!in_guard(f, a) && !ro)
+			f->wild = true;
+		f->ctx.fault = (struct emul_fault){ .vector = VEC_PF,
+						    .has_error = true,
+						    .error = PF_U | (write ? PF_W : 0),
+						    .cr2 = a };
+		return EMUL_FAULT;
+	}
+	return EMUL_OK;
+}
+
+static enum emul_result fake_read(struct emul_ctx *c, uint64_t la, void *buf, unsigned size)
+{
+	struct fake *f = to_fake(c);
+	enum emul_result r = reach(f, la, size, false);
+
+	if (r == EMUL_OK)
+		memcpy(buf, f->mem + (la - f->lo), size);
+	return r;
+}
+
+static enum emul_result fake_write(struct emul_ctx *c, uint64_t la, const void *buf, unsigned size)
+{
+	struct fake *f = to_fake(c);
+	enum emul_result r = reach(f, la, size, true);
+
+	if (r == EMUL_OK)
+		memcpy(f->mem + (la - f->lo), buf, size);
+	return r;
+}
+
+static enum emul_result fake_cmpxchg(struct emul_ctx *c, uint64_t la, void *expected,
+				     const void *desired, unsigned size, bool *done)
+{
+	struct fake *f = to_fake(c);
+	uint8_t *p = f->mem + (la - f->lo);
+	enum emul_result r = reach(f, la, size, true);
+
+	if (r != EMUL_OK)
+		return r;
+	f->atomics++;
+	if (f->rivals) {
+		f->rivals--;
+		p[0]++;
+	}
+	*done = !memcmp(p, expected, size);
+	if (*done)
+		memcpy(p, desired, size);
+	else
+		memcpy(expected, p, size);
+	return EMUL_OK;
+}
+
+static enum emul_result fake_in(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t *val)
+{
+	struct fake *f = to_fake(c);
+
+	(void)size;
+	f->port = port;
+	f->ins++;
+	*val = f->in_value++;
+	return EMUL_OK;
+}
+
+static enum emul_result fake_out(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t val)
+{
+	struct fake *f = to_fake(c);
+
+	(void)size;
+	f->port = port;
+	f->outs++;
+	f->out_value = val;
+	return EMUL_OK;
+}
+
+static void fake_get_segment(struct emul_ctx *c, enum seg s, struct segment *out)
+{
+	*out = to_fake(c)->seg[s];
+}
+
+static const struct emul_ops ops = { fake_read, fake_write, fake_cmpxchg,
+				     fake_in,	fake_out,   fake_get_segment };
+
+static void init_segments(struct fake *f, unsigned mode)
+{
+	for (unsigned i = 0; i < NR_SEGS; i++) {
+		f->seg[i].attr = mode == 2 ? ATTR_DATA16 : ATTR_DATA;
+		f->seg[i].limit = mode == 2 ? 0xffff : 0xffffffff;
+	}
+	if (mode != 2)
+		f->seg[SEG_CS].attr = mode == 8 ? ATTR_CODE64 : ATTR_CODE;
+}
+
+void fake_init(struct fake *f, unsigned mode, uint8_t *mem, uint64_t la, uint64_t size)
+{
+	memset(f, 0, sizeof(*f));
+	f->ctx.ops = &ops;
+	f->ctx.regs = &f->regs;
+	f->ctx.mode = mode;
+	f->ctx.cpl = mode == 2 ? 0 : 3;
+	f->ctx.protected_mode = mode != 2;
+	f->regs.rflags = RFLAGS_FIXED | RFLAGS_IF;
+	f->mem = mem;
+	f->lo = la;
+	f->hi = la + size;
+	f->guard = PAGE_SIZE;
+	init_segments(f, mode);
+}
+
+enum emul_result fake_run(struct fake *f, const void *bytes, unsigned n)
+{
+	struct insn insn;
+
+	assert_int_equal(insn_decode(&insn, bytes, n, f->ctx.mode), 0);
+	assert_int_equal(insn.len, n);
+	return emul_execute(&f->ctx, &insn);
+}
