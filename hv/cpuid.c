@@ -104,14 +104,22 @@ static const uint32_t pass_through[] = {
 
 struct guest_features guest_features;
 
-static uint32_t last_leaf(uint32_t base)
-{
-	return cpuid(base).eax;
-}
+/*
+ * The host's answers, asked once: CPUID in a nested hypervisor is an exit. Already cut to
+ * what is offered; per-vCPU fields are filled in when a guest asks.
+ */
+#define NR_BASIC (LAST_BASIC + 1)
+#define NR_EXT (LAST_EXT - LEAF_EXT + 1)
+#define NR_CACHES 8
+#define NR_XSAVE 3
+
+static struct cpuid_regs basic[NR_BASIC], ext[NR_EXT];
+static struct cpuid_regs caches[NR_CACHES]; /* leaf 4 by subleaf */
+static struct cpuid_regs xsave[NR_XSAVE]; /* leaf 0xd by subleaf */
 
 static struct cpuid_regs host_leaf(uint32_t leaf, uint32_t subleaf)
 {
-	if (leaf > last_leaf(leaf & 0xffff0000))
+	if (leaf > cpuid(leaf & 0xffff0000).eax)
 		return (struct cpuid_regs){ 0 };
 	return cpuid_count(leaf, subleaf);
 }
@@ -138,9 +146,62 @@ static struct cpuid_regs offered(uint32_t leaf, uint32_t subleaf)
 	return (struct cpuid_regs){ 0 };
 }
 
+/* Bytes of an XSAVE area for the components in `xcr0` (SDM Vol. 1 13.4.3). */
+static uint32_t xsave_bytes(uint64_t xcr0)
+{
+	return xcr0 & XCR0_AVX ? xsave[2].ebx + xsave[2].eax : 512 + 64;
+}
+
+/* Deterministic cache parameters: as on the processor, but no sharing. */
+static void ask_caches(void)
+{
+	for (unsigned i = 0; i < NR_CACHES; i++) {
+		caches[i] = host_leaf(4, i);
+		caches[i].eax &= 0x3fff;
+	}
+}
+
+static void ask_xsave(void)
+{
+	uint64_t mask = fpu_xcr0_mask();
+
+	if (!mask)
+		return;
+	if (mask & XCR0_AVX)
+		xsave[2] = cpuid_count(0xd, 2);
+	xsave[1] = offered(0xd, 1);
+	xsave[0] = (struct cpuid_regs){ .eax = mask, .ecx = xsave_bytes(mask) };
+}
+
+static void ask_addresses(void)
+{
+	struct cpuid_regs *r = &ext[0x80000008 - LEAF_EXT];
+
+	*r = host_leaf(0x80000008, 0);
+	r->eax = guest_features.maxphyaddr | (r->eax & 0xff00);
+	r->ebx &= EXT8_EBX;
+	r->ecx = 0;
+	r->edx = 0;
+}
+
+static void ask_host(void)
+{
+	for (uint32_t i = 0; i < NR_BASIC; i++)
+		basic[i] = offered(i, 0);
+	for (uint32_t i = 0; i < NR_EXT; i++)
+		ext[i] = offered(LEAF_EXT + i, 0);
+	basic[0] = cpuid(0);
+	basic[0].eax = LAST_BASIC;
+	ext[0] = cpuid(LEAF_EXT);
+	ext[0].eax = MIN(ext[0].eax, LAST_EXT);
+	ask_caches();
+	ask_xsave();
+	ask_addresses();
+}
+
 static uint64_t cr4_bits(void)
 {
-	struct cpuid_regs l1 = offered(1, 0), l7 = offered(7, 0);
+	struct cpuid_regs l1 = basic[1], l7 = basic[7];
 	uint64_t bits = CR4_TSD | CR4_PCE;
 
 	bits |= l1.edx & BIT(1) ? CR4_VME | CR4_PVI : 0;
@@ -161,50 +222,25 @@ static uint64_t cr4_bits(void)
 
 void guest_cpuid_init(void)
 {
-	struct cpuid_regs ext1 = offered(0x80000001, 0);
-	struct cpuid_regs name = cpuid(0);
+	struct cpuid_regs ext1;
 
 	guest_features.maxphyaddr = cpu_maxphyaddr();
 	guest_features.xcr0 = fpu_xcr0_mask();
+	ask_host();
+	ext1 = ext[1];
 	guest_features.rdtscp = ext1.edx & BIT(27);
 	guest_features.page1g = ext1.edx & BIT(26);
-	guest_features.amd = name.ecx == 0x444d4163 /* "cAMD" */ ||
-			     name.ecx == 0x656e6975 /* Hygon */;
+	guest_features.amd = basic[0].ecx == 0x444d4163 /* "cAMD" */ ||
+			     basic[0].ecx == 0x656e6975 /* "uine", Hygon */;
 	guest_features.cr4 = cr4_bits();
 	guest_features.efer = EFER_SCE;
 	guest_features.efer |= ext1.edx & BIT(29) ? EFER_LME | EFER_LMA : 0;
 	guest_features.efer |= ext1.edx & BIT(20) ? EFER_NXE : 0;
 }
 
-/* Bytes of an XSAVE area for the components in `xcr0` (SDM Vol. 1 13.4.3). */
-static uint32_t xsave_bytes(uint64_t xcr0)
-{
-	struct cpuid_regs avx;
-
-	if (!(xcr0 & XCR0_AVX))
-		return 512 + 64;
-	avx = cpuid_count(0xd, 2);
-	return avx.ebx + avx.eax;
-}
-
-static struct cpuid_regs leaf_xsave(uint32_t subleaf)
-{
-	uint64_t mask = guest_features.xcr0;
-
-	if (!mask)
-		return (struct cpuid_regs){ 0 };
-	if (subleaf == 0)
-		return (struct cpuid_regs){ .eax = mask,
-					    .ebx = xsave_bytes(fpu_guest_xcr0()),
-					    .ecx = xsave_bytes(mask) };
-	if (subleaf == 2 && (mask & XCR0_AVX))
-		return cpuid_count(0xd, 2);
-	return offered(0xd, subleaf);
-}
-
 static struct cpuid_regs leaf_1(const struct vcpu *v)
 {
-	struct cpuid_regs r = offered(1, 0);
+	struct cpuid_regs r = basic[1];
 
 	r.ebx |= v->id << 24 | 1u << 16;
 	if (v->cr4 & CR4_OSXSAVE)
@@ -212,12 +248,14 @@ static struct cpuid_regs leaf_1(const struct vcpu *v)
 	return r;
 }
 
-/* Deterministic cache parameters: as on the processor, but no sharing. */
-static struct cpuid_regs leaf_caches(uint32_t leaf, uint32_t subleaf)
+static struct cpuid_regs leaf_xsave(uint32_t subleaf)
 {
-	struct cpuid_regs r = host_leaf(leaf, subleaf);
+	struct cpuid_regs r = { 0 };
 
-	r.eax &= 0x3fff;
+	if (subleaf < NR_XSAVE)
+		r = xsave[subleaf];
+	if (subleaf == 0 && r.eax)
+		r.ebx = xsave_bytes(fpu_guest_xcr0());
 	return r;
 }
 
@@ -247,62 +285,28 @@ static struct cpuid_regs leaf_kvm(void)
 	return r;
 }
 
-static struct cpuid_regs leaf_exits(const struct vcpu *v, uint32_t reason)
-{
-	if (reason == ~0u)
-		return (struct cpuid_regs){ .eax = NR_EXIT_REASONS };
-	if (reason >= NR_EXIT_REASONS)
-		return (struct cpuid_regs){ 0 };
-	return (struct cpuid_regs){ .eax = (uint32_t)v->exits.count[reason],
-				    .edx = (uint32_t)(v->exits.count[reason] >> 32) };
-}
-
-static struct cpuid_regs leaf_addresses(void)
-{
-	struct cpuid_regs r = host_leaf(0x80000008, 0);
-
-	r.eax = guest_features.maxphyaddr | (r.eax & 0xff00);
-	r.ebx &= EXT8_EBX;
-	r.ecx = 0;
-	r.edx = 0;
-	return r;
-}
-
 struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
-	struct cpuid_regs r;
-
 	switch (leaf) {
-	case 0:
-		r = cpuid(0);
-		r.eax = LAST_BASIC;
-		return r;
 	case 1:
 		return leaf_1(v);
 	case 4:
-		return leaf_caches(leaf, subleaf);
+		return subleaf < NR_CACHES ? caches[subleaf] : (struct cpuid_regs){ 0 };
+	case 7: /* its last subleaf is 0 */
+		return subleaf ? (struct cpuid_regs){ 0 } : basic[7];
 	case 0xb:
 		return leaf_topology(v, subleaf);
 	case 0xd:
 		return leaf_xsave(subleaf);
-	case 7:
-		return offered(leaf, subleaf);
 	case LEAF_KVM:
 		return leaf_kvm();
 	case LEAF_KVM_FEATURES:
 		return (struct cpuid_regs){ .eax = KVM_FEATURES };
-	case LEAF_XIHV:
-		return (struct cpuid_regs){ LEAF_XIHV_EXITS, XIHV_SIGNATURE, XIHV_SIGNATURE,
-					    XIHV_SIGNATURE };
-	case LEAF_XIHV_EXITS:
-		return leaf_exits(v, subleaf);
-	case LEAF_EXT:
-		r = cpuid(LEAF_EXT);
-		r.eax = MIN(r.eax, LAST_EXT);
-		return r;
-	case 0x80000008:
-		return leaf_addresses();
-	default: /* the others have no subleaves: ECX means nothing */
-		return offered(leaf, 0);
 	}
+	/* the others have no subleaves: ECX means nothing */
+	if (leaf < NR_BASIC)
+		return basic[leaf];
+	if (leaf - LEAF_EXT < NR_EXT)
+		return ext[leaf - LEAF_EXT];
+	return (struct cpuid_regs){ 0 };
 }

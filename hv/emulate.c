@@ -256,8 +256,13 @@ static struct vcpu_emul context(struct vcpu *v)
 
 uint64_t vcpu_insn_ea(struct vcpu *v, const struct insn *insn)
 {
-	struct vcpu_emul e = context(v);
+	struct vcpu_emul e;
 
+	/* All that an address is made of; the whole context costs more than the sum. */
+	e.v = v;
+	e.ctx.ops = &ops;
+	e.ctx.regs = &v->regs;
+	e.ctx.mode = insn->mode;
 	return insn_ea(&e.ctx, insn);
 }
 

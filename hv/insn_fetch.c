@@ -65,13 +65,34 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, unsigned n)
 	return true;
 }
 
-static bool still_there(struct vcpu *v, const struct insn_cache_entry *e, uint64_t la, unsigned mode)
+/* The place was forgotten, or never known: ask the shadow, as the processor would. */
+static bool find_code(struct vcpu *v, struct insn_cache_entry *e)
 {
 	hpa_t hpa;
 
-	return e->la == la && e->insn.mode == mode &&
-	       (la & ~PAGE_MASK) + e->insn.len <= PAGE_SIZE && mmu_peek(&v->mmu, GVA(la), &hpa) &&
-	       same_bytes(hpa_to_ptr(hpa), e->insn.bytes, e->insn.len);
+	if ((e->la & ~PAGE_MASK) + e->insn.len > PAGE_SIZE || !mmu_peek(&v->mmu, GVA(e->la), &hpa))
+		return false;
+	e->code = hpa_to_ptr(hpa);
+	e->generation = v->icache->generation;
+	return true;
+}
+
+static bool is_known(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
+{
+	if (unlikely(e->la != la || e->insn.mode != mode || !e->insn.len))
+		return false;
+	if (unlikely(e->generation != v->icache->generation) && !find_code(v, e))
+		return false;
+	return same_bytes(e->code, e->insn.bytes, e->insn.len);
+}
+
+/* Entries of another region than the latest one don't hear of page flushes there. */
+static void note_region(struct insn_cache *c, uint64_t la)
+{
+	if (unlikely(la >> INSN_CACHE_REGION_SHIFT != c->region)) {
+		c->region = la >> INSN_CACHE_REGION_SHIFT;
+		c->generation++;
+	}
 }
 
 const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported)
@@ -82,9 +103,11 @@ const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported)
 	uint8_t bytes[INSN_MAX];
 
 	*unsupported = false;
-	if (likely(e->insn.len && still_there(v, e, la, mode)))
+	note_region(v->icache, la);
+	if (likely(is_known(v, e, la, mode)))
 		return &e->insn;
 	e->la = la;
+	e->generation = v->icache->generation - 1;
 	n = fetch(v, la, bytes);
 	if (n && insn_decode(&e->insn, bytes, n, mode) == 0)
 		return &e->insn;

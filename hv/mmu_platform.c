@@ -5,6 +5,7 @@
 #include "mmu/platform.h"
 
 #include "hv/cpu.h"
+#include "hv/insn_cache.h"
 #include "hv/page.h"
 #include "hv/print.h"
 #include "hv/vendor.h"
@@ -55,11 +56,13 @@ void mmu_mem_free(void *p, size_t bytes)
 void mmu_hw_flush(struct mmu_vcpu *v)
 {
 	vendor->tlb_flush(to_vcpu(v));
+	insn_cache_flush(to_vcpu(v)->icache);
 }
 
 void mmu_hw_flush_page(struct mmu_vcpu *v, gva_t va)
 {
 	vendor->tlb_flush_page(to_vcpu(v), va.v);
+	insn_cache_flush_page(to_vcpu(v)->icache, va.v);
 }
 
 /*

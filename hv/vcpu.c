@@ -91,15 +91,11 @@ void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error)
 	vcpu_inject_exception(v, VEC_PF, true, error);
 }
 
-void vcpu_skip(struct vcpu *v, unsigned len)
+void vcpu_skip_slowly(struct vcpu *v, uint64_t from)
 {
-	uint64_t rip = v->regs.rip + len;
-
-	if (unlikely((rip ^ v->regs.rip) >> 32) && vendor->get_mode(v) != 8)
-		rip = (uint32_t)rip;
-	v->regs.rip = rip;
-	v->intr_shadow = false;
-	if (unlikely(v->regs.rflags & RFLAGS_TF)) {
+	if ((v->regs.rip ^ from) >> 32 && vendor->get_mode(v) != 8)
+		v->regs.rip = (uint32_t)v->regs.rip;
+	if (v->regs.rflags & RFLAGS_TF) {
 		vendor->set_dr(v, 6, vendor->get_dr(v, 6) | DR6_BS);
 		vcpu_inject_exception(v, VEC_DB, false, 0);
 	}

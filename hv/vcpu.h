@@ -95,7 +95,7 @@ void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error);
 
 /* Go on behind the instruction of `len` bytes: advances rip (wraps by mode), ends the
  * interrupt shadow, delivers #DB if RFLAGS.TF. */
-void vcpu_skip(struct vcpu *v, unsigned len);
+static inline void vcpu_skip(struct vcpu *v, unsigned len);
 
 /* The instruction at rip, decoded from the bytes that the processor fetched. NULL: they
  * are not what made the exit any more (another vCPU wrote them), or lie outside the
@@ -137,6 +137,19 @@ void vcpu_unload(struct vcpu *v);
 /* Guest reads TSC / sets it (MSR 0x10). */
 uint64_t vcpu_tsc(const struct vcpu *v);
 void vcpu_set_tsc(struct vcpu *v, uint64_t tsc);
+
+/* What is left to do when rip has moved on from `from`: wrap it, single step. */
+void vcpu_skip_slowly(struct vcpu *v, uint64_t from);
+
+static inline void vcpu_skip(struct vcpu *v, unsigned len)
+{
+	uint64_t from = v->regs.rip;
+
+	v->regs.rip = from + len;
+	v->intr_shadow = false;
+	if (unlikely((v->regs.rip ^ from) >> 32 || (v->regs.rflags & RFLAGS_TF)))
+		vcpu_skip_slowly(v, from);
+}
 
 static inline bool vcpu_long_mode(const struct vcpu *v)
 {

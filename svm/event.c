@@ -37,13 +37,10 @@ void svm_inject_pending(struct vcpu *v)
 
 /* A virtual interrupt whose vector is never used: VINTR exits as soon as the guest could
  * take one. */
-void svm_set_window(struct vcpu *v)
+void svm_change_window(struct vcpu *v)
 {
 	struct vmcb *vmcb = to_vmcb(v);
-	bool on = vmcb->intercept3 & INTERCEPT_VINTR;
 
-	if (likely(on == v->want_window))
-		return;
 	if (v->want_window) {
 		vmcb->v_intr |= V_IRQ | V_IGN_TPR;
 		vmcb->intercept3 |= INTERCEPT_VINTR;
@@ -94,8 +91,6 @@ void svm_note_interrupted_event(struct vcpu *v)
 /* The exit was none of the guest's business: what it interrupted is delivered again. */
 void svm_reinject(struct vcpu *v)
 {
-	if (v->delivering.type == EVENT_NONE)
-		return;
 	if (v->pending.type == EVENT_NONE)
 		v->pending = v->delivering;
 	v->delivering.type = EVENT_NONE;

@@ -14,13 +14,14 @@ static void dirty(struct vmcb *vmcb, enum vmcb_clean what)
 
 static struct vmcb_seg *segment(struct vmcb *vmcb, enum seg s)
 {
-	struct vmcb_seg *const map[NR_SEGS] = {
-		[SEG_ES] = &vmcb->es, [SEG_CS] = &vmcb->cs, [SEG_SS] = &vmcb->ss,
-		[SEG_DS] = &vmcb->ds, [SEG_FS] = &vmcb->fs, [SEG_GS] = &vmcb->gs,
-		[SEG_TR] = &vmcb->tr, [SEG_LDTR] = &vmcb->ldtr,
+	static const uint16_t offset[NR_SEGS] = {
+		[SEG_ES] = offsetof(struct vmcb, es), [SEG_CS] = offsetof(struct vmcb, cs),
+		[SEG_SS] = offsetof(struct vmcb, ss), [SEG_DS] = offsetof(struct vmcb, ds),
+		[SEG_FS] = offsetof(struct vmcb, fs), [SEG_GS] = offsetof(struct vmcb, gs),
+		[SEG_TR] = offsetof(struct vmcb, tr), [SEG_LDTR] = offsetof(struct vmcb, ldtr),
 	};
 
-	return map[s];
+	return (struct vmcb_seg *)((char *)vmcb + offset[s]);
 }
 
 /* The VMCB has descriptor bits 55:52 (AVL, L, D/B, G) right above bits 47:40. */

@@ -194,6 +194,11 @@ static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 	vmcb->clean = svm_features.vmcb_clean ? CLEAN_ALL : 0;
 }
 
+static bool window_is_open(const struct vmcb *vmcb)
+{
+	return vmcb->intercept3 & INTERCEPT_VINTR;
+}
+
 static void run(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
@@ -205,7 +210,8 @@ static void run(struct vcpu *v)
 		vcpu_before_entry(v);
 		if (v->pending.type != EVENT_NONE)
 			svm_inject_pending(v);
-		svm_set_window(v);
+		if (unlikely(window_is_open(s->vmcb) != v->want_window))
+			svm_change_window(v);
 		svm_choose_asid(v);
 		to_processor(v, s->vmcb);
 		svm_enter(&v->regs, s->vmcb_hpa, host);
@@ -213,7 +219,8 @@ static void run(struct vcpu *v)
 		if (unlikely(s->vmcb->exit_int_info & EVENT_VALID))
 			svm_note_interrupted_event(v);
 		reason = svm_handle_exit(v);
-		svm_reinject(v);
+		if (unlikely(v->delivering.type != EVENT_NONE))
+			svm_reinject(v);
 		v->exits.count[reason]++;
 		v->exits.ticks[reason] += rdtsc() - v->t_exit;
 	}

@@ -60,7 +60,7 @@ enum exit_reason svm_handle_exit(struct vcpu *v);
 
 /* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering. */
 void svm_inject_pending(struct vcpu *v);
-void svm_set_window(struct vcpu *v);
+void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v);
 void svm_reinject(struct vcpu *v);
 
