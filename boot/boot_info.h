@@ -17,11 +17,11 @@
 #define BOOT_LINE_MAX 1024 /* bytes of a command line, NUL included */
 
 enum boot_region_type { /* numbers as in e820 and multiboot */
-	BOOT_RAM = 1,
-	BOOT_RESERVED = 2,
-	BOOT_ACPI_RECLAIM = 3,
-	BOOT_ACPI_NVS = 4,
-	BOOT_BAD = 5,
+			BOOT_RAM = 1,
+			BOOT_RESERVED = 2,
+			BOOT_ACPI_RECLAIM = 3,
+			BOOT_ACPI_NVS = 4,
+			BOOT_BAD = 5,
 };
 
 struct boot_region {

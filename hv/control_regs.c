@@ -12,7 +12,7 @@
 #include "hv/vendor.h"
 #include "hv/vm.h"
 
-#define CR0_WRITABLE                                                                             \
+#define CR0_WRITABLE                                                                               \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
 	 CR0_PG)
 

@@ -287,13 +287,15 @@ static struct cpuid_regs leaf_kvm(void)
 
 struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
+	const struct cpuid_regs none = { 0 };
+
 	switch (leaf) {
 	case 1:
 		return leaf_1(v);
 	case 4:
-		return subleaf < NR_CACHES ? caches[subleaf] : (struct cpuid_regs){ 0 };
+		return subleaf < NR_CACHES ? caches[subleaf] : none;
 	case 7: /* its last subleaf is 0 */
-		return subleaf ? (struct cpuid_regs){ 0 } : basic[7];
+		return subleaf ? none : basic[7];
 	case 0xb:
 		return leaf_topology(v, subleaf);
 	case 0xd:
@@ -308,5 +310,5 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 		return basic[leaf];
 	if (leaf - LEAF_EXT < NR_EXT)
 		return ext[leaf - LEAF_EXT];
-	return (struct cpuid_regs){ 0 };
+	return none;
 }

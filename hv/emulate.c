@@ -26,7 +26,8 @@ static struct vcpu *to_vcpu(struct emul_ctx *c)
 }
 
 /* One access within one page: where it goes. EMUL_OK: *gpa, and *ram if it is memory. */
-static enum emul_result resolve(struct emul_ctx *c, uint64_t la, unsigned access, gpa_t *gpa, void **ram)
+static enum emul_result resolve(struct emul_ctx *c, uint64_t la, unsigned access, gpa_t *gpa,
+				void **ram)
 {
 	struct vcpu *v = to_vcpu(c);
 	struct mmu_fault fault;
@@ -47,10 +48,9 @@ static enum emul_result resolve(struct emul_ctx *c, uint64_t la, unsigned access
 		*gpa = fault.gpa;
 		return EMUL_OK;
 	case MMU_INJECT:
-		c->fault = (struct emul_fault){ .vector = VEC_PF,
-						.has_error = true,
-						.error = fault.error_code,
-						.cr2 = la };
+		c->fault = (struct emul_fault){
+			.vector = VEC_PF, .has_error = true, .error = fault.error_code, .cr2 = la
+		};
 		return EMUL_FAULT;
 	case MMU_RETRY:
 		return EMUL_RETRY;
@@ -134,7 +134,7 @@ static bool host_cmpxchg16(void *p, void *expected, const void *desired)
 	return done;
 }
 
-#define HOST_CMPXCHG(type)                                                                    \
+#define HOST_CMPXCHG(type)                                                                      \
 	__atomic_compare_exchange_n((type *)p, (type *)expected, *(const type *)desired, false, \
 				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
@@ -235,8 +235,9 @@ static void kill_with_bytes(struct vcpu *v)
 	vendor->get_segment(v, SEG_CS, &cs);
 	if (emul_read(&e.ctx, cs.base + v->regs.rip, b, sizeof(b)) != EMUL_OK)
 		memset(b, 0, sizeof(b));
-	vm_kill(v, "an instruction outside the emulator's scope on a device's or ROM address, bytes "
-		   "%02x %02x %02x %02x %02x %02x %02x %02x",
+	vm_kill(v,
+		"an instruction outside the emulator's scope on a device's or ROM address, bytes "
+		"%02x %02x %02x %02x %02x %02x %02x %02x",
 		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
 }
 

@@ -56,7 +56,7 @@ void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 		break;
 	case MMU_FATAL:
 	default:
-		vm_kill(v, "its page tables lie outside its memory (fault at 0x%llx)",
+		vm_kill(v, "its shadow engine cannot go on (fault at 0x%llx)",
 			(unsigned long long)va);
 		break;
 	}

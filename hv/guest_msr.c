@@ -106,7 +106,8 @@ static bool storable(uint32_t msr, uint64_t val)
 	if (msr >= MSR_MTRR_FIX64K_00000 && msr <= MSR_MTRR_FIX4K_F8000)
 		return types_valid(val, 8, false);
 	if (msr >= MSR_MTRR_PHYSBASE0 && msr <= MSR_MTRR_PHYSMASK7)
-		return !(val >> guest_features.maxphyaddr) && ((msr & 1) || types_valid(val, 1, false));
+		return !(val >> guest_features.maxphyaddr) &&
+		       ((msr & 1) || types_valid(val, 1, false));
 	return true;
 }
 

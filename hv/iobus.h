@@ -32,7 +32,8 @@ struct iobus {
 };
 
 /* 0, -EEXIST (overlaps), -ENOSPC. */
-must_check int iobus_add(struct iobus *b, uint64_t base, uint64_t len, const struct io_ops *ops, void *dev);
+must_check int iobus_add(struct iobus *b, uint64_t base, uint64_t len, const struct io_ops *ops,
+			 void *dev);
 
 /* True if somebody answered; else a read gives all ones of `size` and a write is lost.
  * An access that crosses a range's end is split into bytes. */

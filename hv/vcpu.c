@@ -174,7 +174,8 @@ static void reset_registers(struct vcpu *v)
 	v->xcr0 = XCR0_X87;
 	v->pat = PAT_RESET;
 	set_mtrrs(v);
-	v->misc_enable = MISC_ENABLE_FAST_STRING | MISC_ENABLE_BTS_UNAVAIL | MISC_ENABLE_PEBS_UNAVAIL;
+	v->misc_enable = MISC_ENABLE_FAST_STRING | MISC_ENABLE_BTS_UNAVAIL |
+			 MISC_ENABLE_PEBS_UNAVAIL;
 	vcpu_set_tsc(v, 0);
 }
 

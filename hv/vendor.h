@@ -35,8 +35,10 @@ struct vendor_ops {
 	/* Segment registers (sel, hidden part) and GDTR, IDTR. */
 	void (*get_segment)(struct vcpu *v, enum seg s, struct segment *out);
 	void (*set_segment)(struct vcpu *v, enum seg s, const struct segment *in);
-	void (*get_tables)(struct vcpu *v, struct descriptor_table *gdt, struct descriptor_table *idt);
-	void (*set_tables)(struct vcpu *v, const struct descriptor_table *gdt, const struct descriptor_table *idt);
+	void (*get_tables)(struct vcpu *v, struct descriptor_table *gdt,
+			   struct descriptor_table *idt);
+	void (*set_tables)(struct vcpu *v, const struct descriptor_table *gdt,
+			   const struct descriptor_table *idt);
 	unsigned (*get_cpl)(struct vcpu *v);
 	unsigned (*get_mode)(struct vcpu *v); /* code size: 2, 4, 8 bytes (8: 64-bit mode) */
 

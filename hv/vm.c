@@ -76,7 +76,10 @@ static void stop(struct vm *vm)
 		vcpu_destroy(vm->vcpu[i]);
 	}
 	vm->nr_vcpus = 0;
-	mmu_fini(&vm->mmu);
+	if (vm->mmu.engine) { /* NULL when there was too little memory to get so far */
+		mmu_fini(&vm->mmu);
+		vm->mmu.engine = NULL;
+	}
 	p2m_fini(&vm->p2m);
 	vm->ports.nr = 0;
 	vm->mmio.nr = 0;
@@ -132,8 +135,8 @@ static int start(struct vm *vm)
 static void print_started(const struct vm *vm)
 {
 	printk("%s: started, %llu MiB, %u vCPU%s, mmu=%s\n", vm->config.name,
-	       (unsigned long long)(vm->config.mem / MIB), vm->nr_vcpus, vm->nr_vcpus == 1 ? "" : "s",
-	       vm->mmu.config.engine);
+	       (unsigned long long)(vm->config.mem / MIB), vm->nr_vcpus,
+	       vm->nr_vcpus == 1 ? "" : "s", vm->mmu.config.engine);
 }
 
 int vm_create(const struct guest_config *config)
@@ -225,8 +228,11 @@ int vm_restart(struct vm *vm)
 	if (vm->state != VM_ENDED)
 		return -EBUSY;
 	stats_vm_start(vm);
+	console_add(&vm->console);
 	err = start(vm);
-	if (!err)
+	if (err)
+		console_remove(&vm->console);
+	else
 		print_started(vm);
 	return err;
 }
@@ -256,6 +262,8 @@ void vm_reap(void)
 		vm->state = VM_ENDED;
 		if (state == VM_RESETTING && start(vm) == 0)
 			print_started(vm);
+		if (vm->state == VM_ENDED)
+			console_remove(&vm->console);
 	}
 	if (unlikely(idle_action == IDLE_POWEROFF) && all_ended()) {
 		printk("no guest is left: powering off\n");

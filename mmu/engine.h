@@ -99,4 +99,13 @@ static inline void mmu_record(struct mmu_vcpu *v, enum mmu_op op, uint64_t start
 	mmu_op_record(&v->stats.op[op], end - start);
 }
 
+/* The same for an operation inside another one, all of it under mmu_lock. */
+static inline void mmu_record_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_t start)
+{
+	uint64_t end = mmu_clock();
+
+	v->last[op] = (struct mmu_last_op){ start, end, start, end };
+	mmu_op_record(&v->stats.op[op], end - start);
+}
+
 #endif

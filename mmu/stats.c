@@ -8,9 +8,10 @@
 uint64_t mmu_bucket_ticks[MMU_NR_BUCKETS - 1];
 
 const char *const mmu_op_name[MMU_NR_OPS] = {
-	[MMU_OP_PFAULT] = "pfault",   [MMU_OP_SYNC_ALL] = "sync_all",
-	[MMU_OP_INVL_PG] = "invl_pg", [MMU_OP_NEW_ROOT] = "new_root",
-	[MMU_OP_ZAP] = "zap",	      [MMU_OP_RECLAIM] = "reclaim",
+	[MMU_OP_PFAULT] = "pfault",
+	[MMU_OP_SYNC_ALL] = "sync_all",
+	[MMU_OP_INVL_PG] = "invl_pg",
+	[MMU_OP_RECLAIM] = "reclaim",
 };
 
 const char *const mmu_counter_name[MMU_NR_COUNTERS] = {

@@ -14,8 +14,6 @@ enum mmu_op {
 	MMU_OP_SYNC_ALL, /* full flush: CR3 load, CR4 change, INVPCID all */
 	MMU_OP_INVL_PG, /* INVLPG, single-address INVPCID */
 	/* the finer operations: counted and timed inside the ones above */
-	MMU_OP_NEW_ROOT,
-	MMU_OP_ZAP,
 	MMU_OP_RECLAIM,
 	MMU_NR_OPS
 };

@@ -239,7 +239,7 @@ static cold void recycle(struct mmu_vcpu *v, struct vtlb *t)
 
 	drop_all(t);
 	mmu_hw_flush(v);
-	mmu_op_record(&v->stats.op[MMU_OP_RECLAIM], mmu_clock() - start);
+	mmu_record_locked(v, MMU_OP_RECLAIM, start);
 }
 
 static void remember(struct vtlb *t, struct table *s, gva_t va)

@@ -25,7 +25,8 @@ static void watch_iret(struct vmcb *vmcb, bool on)
 void svm_inject_pending(struct vcpu *v)
 {
 	const struct event *e = &v->pending;
-	uint64_t inj = EVENT_VALID | e->vector | (uint64_t)to_vmcb_type[e->type] << EVENT_TYPE_SHIFT;
+	uint64_t inj = EVENT_VALID | e->vector |
+		       (uint64_t)to_vmcb_type[e->type] << EVENT_TYPE_SHIFT;
 
 	if (e->has_error)
 		inj |= EVENT_ERROR_VALID | (uint64_t)e->error << EVENT_ERROR_SHIFT;

@@ -58,7 +58,8 @@ static void on_cr_read(struct vcpu *v, unsigned cr)
 	const struct insn *insn;
 
 	if (svm_features.decode_assists && svm_features.nrips && (info & CR_INFO_MOV)) {
-		exit_mov_from_cr(v, cr, info & CR_INFO_GPR_MASK, to_vmcb(v)->next_rip - v->regs.rip);
+		exit_mov_from_cr(v, cr, info & CR_INFO_GPR_MASK,
+				 to_vmcb(v)->next_rip - v->regs.rip);
 		return;
 	}
 	insn = vcpu_insn(v, &unsupported);

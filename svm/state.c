@@ -35,8 +35,8 @@ void svm_get_segment(struct vcpu *v, enum seg s, struct segment *out)
 	out->sel = in->sel;
 	out->limit = in->limit;
 	out->base = in->base;
-	out->attr = (in->attr & 0xff) |
-		    (uint32_t)(in->attr >> VMCB_ATTR_HIGH_SHIFT & 0xf) << NEUTRAL_ATTR_HIGH_SHIFT;
+	out->attr = (in->attr & 0xff) | (uint32_t)(in->attr >> VMCB_ATTR_HIGH_SHIFT & 0xf)
+						<< NEUTRAL_ATTR_HIGH_SHIFT;
 	if (!(out->attr & SEG_P))
 		out->attr |= SEG_UNUSABLE;
 }
@@ -49,8 +49,8 @@ void svm_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
 	out->sel = in->sel;
 	out->limit = in->limit;
 	out->base = in->base;
-	out->attr = (in->attr & 0xff) |
-		    (in->attr >> NEUTRAL_ATTR_HIGH_SHIFT & 0xf) << VMCB_ATTR_HIGH_SHIFT;
+	out->attr = (in->attr & 0xff) | (in->attr >> NEUTRAL_ATTR_HIGH_SHIFT & 0xf)
+						<< VMCB_ATTR_HIGH_SHIFT;
 	if (in->attr & SEG_UNUSABLE)
 		out->attr = 0;
 	if (s == SEG_SS)

@@ -50,7 +50,7 @@ static void let_through(uint32_t msr)
 
 /* What VMLOAD and VMSAVE switch anyway. */
 static const uint32_t free_msrs[] = {
-	MSR_STAR,   MSR_LSTAR,		MSR_CSTAR,	 MSR_SFMASK,	   MSR_FS_BASE,
+	MSR_STAR,    MSR_LSTAR,		 MSR_CSTAR,	  MSR_SFMASK,	    MSR_FS_BASE,
 	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
 
@@ -109,10 +109,10 @@ static void init_intercepts(struct vmcb *vmcb)
 			   INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_RSM | INTERCEPT_INVD |
 			   INTERCEPT_HLT | INTERCEPT_INVLPG | INTERCEPT_INVLPGA | INTERCEPT_IOIO |
 			   INTERCEPT_MSR | INTERCEPT_TASK_SWITCH | INTERCEPT_SHUTDOWN;
-	vmcb->intercept4 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD | INTERCEPT_VMSAVE |
-			   INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT | INTERCEPT_WBINVD |
-			   INTERCEPT_MONITOR | INTERCEPT_MWAIT | INTERCEPT_MWAIT_ARMED |
-			   INTERCEPT_XSETBV | INTERCEPT_RDPRU;
+	vmcb->intercept4 = INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD |
+			   INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI | INTERCEPT_SKINIT |
+			   INTERCEPT_WBINVD | INTERCEPT_MONITOR | INTERCEPT_MWAIT |
+			   INTERCEPT_MWAIT_ARMED | INTERCEPT_XSETBV | INTERCEPT_RDPRU;
 	vmcb->iopm_base = pfn_to_hpa(iopm).v;
 	vmcb->msrpm_base = pfn_to_hpa(msrpm).v;
 	vmcb->v_intr = V_INTR_MASKING;
@@ -121,8 +121,9 @@ static void init_intercepts(struct vmcb *vmcb)
 /* APM Vol. 2 14.1.3: the registers that have no neutral owner. */
 static void init_state(struct vcpu *v)
 {
-	const struct segment code = { .sel = 0xf000, .base = 0xffff0000, .limit = 0xffff,
-				      .attr = SEG_P | SEG_S | 0xb };
+	const struct segment code = {
+		.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SEG_P | SEG_S | 0xb
+	};
 	const struct segment data = { .limit = 0xffff, .attr = SEG_P | SEG_S | 0x3 };
 	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_P | 0x2 };
 	const struct segment tr = { .limit = 0xffff, .attr = SEG_P | 0xb };
