@@ -285,6 +285,17 @@ static struct cpuid_regs leaf_kvm(void)
 	return r;
 }
 
+/* So that a benchmark in a guest is exact (tests/bench). */
+static struct cpuid_regs leaf_exits(const struct vcpu *v, uint32_t reason)
+{
+	if (reason == ~0u)
+		return (struct cpuid_regs){ .eax = NR_EXIT_REASONS };
+	if (reason >= NR_EXIT_REASONS)
+		return (struct cpuid_regs){ 0 };
+	return (struct cpuid_regs){ .eax = (uint32_t)v->exits.count[reason],
+				    .edx = (uint32_t)(v->exits.count[reason] >> 32) };
+}
+
 struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
 	const struct cpuid_regs none = { 0 };
@@ -304,6 +315,11 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 		return leaf_kvm();
 	case LEAF_KVM_FEATURES:
 		return (struct cpuid_regs){ .eax = KVM_FEATURES };
+	case LEAF_XIHV:
+		return (struct cpuid_regs){ LEAF_XIHV_EXITS, XIHV_SIGNATURE, XIHV_SIGNATURE,
+					    XIHV_SIGNATURE };
+	case LEAF_XIHV_EXITS:
+		return leaf_exits(v, subleaf);
 	}
 	/* the others have no subleaves: ECX means nothing */
 	if (leaf < NR_BASIC)

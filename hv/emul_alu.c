@@ -84,19 +84,6 @@ static uint64_t asm_flags(uint16_t ax)
 	return (uint64_t)(ax >> 8 & FLAGS_OF_LAHF) | flag_if(ax & 1, RFLAGS_OF);
 }
 
-/* CMPXCHG with a register; memory goes through ops->cmpxchg (emul_exec.c). */
-static uint64_t compare_exchange(struct exec *x, uint64_t old)
-{
-	unsigned size = x->i->op_size;
-	uint64_t acc = x->r.gpr[REG_RAX] & size_mask(size);
-
-	emul_flags_sub(x, acc, old, size);
-	if (acc == old)
-		return x->src;
-	emul_set_addr_reg(x, REG_RAX, size, old);
-	return old;
-}
-
 /* `mnem` on v by %cl, carry in and flags out. LAHF and SETO leave no trace on the stack. */
 #define SHIFT_ASM(mnem, v, cl, carry, ax, ...)                        \
 	__asm__("btl $0, %[cf]\n\t" mnem "\n\tlahf\n\tseto %%al"      \
@@ -380,8 +367,6 @@ uint64_t emul_compute(struct exec *x, uint64_t old)
 		return bit_scan(x);
 	case INSN_BSWAP:
 		return byte_swap(old, x->i->op_size);
-	case INSN_CMPXCHG:
-		return compare_exchange(x, old);
 	default:
 		return compute_move(x, old);
 	}

@@ -112,27 +112,43 @@ static enum emul_result exec_operands(struct exec *x)
 	return res;
 }
 
-/* CMPXCHG with memory is one atomic operation, locked or not. */
-static enum emul_result exec_cmpxchg(struct exec *x)
+/* A register that does not match is not written at all: 32 bits are not zero-extended. */
+static void cmpxchg_register(struct exec *x)
+{
+	unsigned size = x->i->op_size;
+	uint64_t acc = x->r.gpr[REG_RAX] & size_mask(size), old = emul_get_reg(x, x->i->rm, size);
+
+	emul_flags_sub(x, acc, old, size);
+	if (acc == old)
+		emul_set_reg(x, x->i->rm, size, emul_get_reg(x, x->i->reg, size));
+	else
+		emul_set_addr_reg(x, REG_RAX, size, old);
+}
+
+/* With memory it is one atomic operation, locked or not. */
+static enum emul_result cmpxchg_memory(struct exec *x)
 {
 	unsigned size = x->i->op_size;
 	uint64_t acc = x->r.gpr[REG_RAX] & size_mask(size);
-	uint64_t expected = acc, desired;
+	uint64_t expected = acc, desired = emul_get_reg(x, x->i->reg, size);
 	bool done = false;
-	enum emul_result res;
+	enum emul_result res = locate(x, size);
 
-	if (!is_memory(x->i))
-		return exec_operands(x);
-	res = locate(x, size);
-	if (res != EMUL_OK)
-		return res;
-	desired = emul_get_reg(x, x->i->reg, size);
-	res = x->c->ops->cmpxchg(x->c, x->la, &expected, &desired, size, &done);
+	if (res == EMUL_OK)
+		res = x->c->ops->cmpxchg(x->c, x->la, &expected, &desired, size, &done);
 	if (res != EMUL_OK)
 		return res;
 	emul_flags_sub(x, acc, expected, size);
 	if (!done)
 		emul_set_addr_reg(x, REG_RAX, size, expected);
+	return EMUL_OK;
+}
+
+static enum emul_result exec_cmpxchg(struct exec *x)
+{
+	if (is_memory(x->i))
+		return cmpxchg_memory(x);
+	cmpxchg_register(x);
 	return EMUL_OK;
 }
 

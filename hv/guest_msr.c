@@ -190,6 +190,15 @@ static bool canonical(uint64_t va)
 	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
 }
 
+static bool write_tsc(struct vcpu *v, uint64_t val)
+{
+	vcpu_set_tsc(v, val);
+	spin_lock(&v->vm->lock);
+	vlapic_tsc_changed(v->lapic);
+	spin_unlock(&v->vm->lock);
+	return true;
+}
+
 static bool write_tsc_aux(struct vcpu *v, uint64_t val)
 {
 	if (!guest_features.rdtscp || val >> 32)
@@ -209,8 +218,7 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_EFER:
 		return vcpu_set_efer(v, val) == 0;
 	case MSR_TSC:
-		vcpu_set_tsc(v, val);
-		return true;
+		return write_tsc(v, val);
 	case MSR_TSC_AUX:
 		return write_tsc_aux(v, val);
 	case MSR_KVM_SYSTEM_TIME:

@@ -7,8 +7,8 @@
 #include "hv/console.h"
 #include "hv/inspect.h"
 #include "hv/line.h"
+#include "hv/power.h"
 #include "hv/print.h"
-#include "hv/sched.h"
 #include "hv/stats.h"
 
 static void help(char key);
@@ -90,6 +90,13 @@ static void start_guest(char key)
 
 /* --- small ones --------------------------------------------------------------------- */
 
+static void restart(char key)
+{
+	(void)key;
+	printk("restarting the machine\n");
+	machine_reset();
+}
+
 static void power_off(char key)
 {
 	(void)key;
@@ -121,6 +128,7 @@ static const struct console_key table[] = {
 	{ 'n', start_guest, "start a guest again that has ended" },
 	{ 'p', toggle_background, "hide or show the output of guests without the input" },
 	{ 'q', power_off, "end everything and power off" },
+	{ 'Q', restart, "end everything and restart the machine" },
 };
 
 static void help(char key)

@@ -10,6 +10,8 @@
 struct vcpu;
 struct timer;
 
+#define TIMER_TSC_NEVER (~UINT64_C(0))
+
 struct percpu {
 	struct percpu *self; /* first: read through %gs:0 */
 	unsigned index; /* 0: the boot CPU */
@@ -18,6 +20,7 @@ struct percpu {
 	struct timer *timers; /* by deadline */
 	bool timer_fired; /* set by the timer interrupt: timers_run is due */
 	uint64_t ticks; /* profile ticks */
+	uint64_t timer_tsc; /* the same in TSC ticks; TIMER_TSC_NEVER: not armed */
 	uint64_t timer_programmed; /* clock_ns() the hardware will fire at; 0: not armed */
 };
 

@@ -106,14 +106,12 @@ static void run(struct vcpu *v)
 
 void sched_loop(void)
 {
-	struct percpu *cpu = this_cpu();
-
 	timer_init(&tick, on_tick);
 	for (;;) {
 		struct vcpu *v;
 
 		irq_window();
-		if (cpu->timer_fired)
+		if (timers_due())
 			timers_run();
 		if (console_work())
 			console_poll();
@@ -121,7 +119,7 @@ void sched_loop(void)
 		v = next_vcpu();
 		if (v)
 			run(v);
-		else if (!cpu->timer_fired && !console_work())
+		else if (!timers_due() && !console_work())
 			cpu_idle();
 	}
 }

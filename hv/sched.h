@@ -21,8 +21,4 @@ _Noreturn void sched_loop(void);
  * vCPU that runs here must leave guest mode's loop. */
 void sched_poke(void);
 
-/* End of the machine: flush the console, power off through ACPI or the emulator's port,
- * and halt where neither works. */
-_Noreturn void machine_poweroff(void);
-
 #endif

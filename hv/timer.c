@@ -74,7 +74,13 @@ static void program(struct percpu *cpu)
 		return;
 	/* 0 means "not armed". */
 	cpu->timer_programmed = MAX(deadline, UINT64_C(1));
-	lapic_timer_arm(clock_tsc(cpu->timer_programmed));
+	cpu->timer_tsc = clock_tsc(cpu->timer_programmed);
+	if (rdtsc() < cpu->timer_tsc) {
+		lapic_timer_arm(cpu->timer_tsc);
+	} else {
+		cpu->timer_fired = true;
+		sched_poke();
+	}
 }
 
 void timer_cancel(struct timer *t)
@@ -105,14 +111,22 @@ void timer_set(struct timer *t, uint64_t deadline)
 	program(cpu);
 }
 
+bool timers_due(void)
+{
+	const struct percpu *cpu = this_cpu();
+
+	return cpu->timer_fired || rdtsc() >= cpu->timer_tsc;
+}
+
 void timers_run(void)
 {
 	struct percpu *cpu = this_cpu();
 	uint64_t now = clock_ns();
 
-	if (cpu->timer_fired) {
+	if (timers_due()) {
 		cpu->timer_fired = false;
 		cpu->timer_programmed = 0;
+		cpu->timer_tsc = TIMER_TSC_NEVER;
 	}
 	while (cpu->timers && cpu->timers->deadline <= now) {
 		struct timer *t = cpu->timers;
@@ -140,6 +154,7 @@ void time_init(void)
 	to_tsc = ratio_make(hz, NSEC_PER_SEC);
 	tsc_start = rdtsc();
 	wall_start = rtc_read_seconds();
+	this_cpu()->timer_tsc = TIMER_TSC_NEVER;
 	lapic_timer_init(on_interrupt);
 	printk("time: TSC %lu.%03lu MHz by %s, timer: %s\n", hz / 1000000, hz / 1000 % 1000, by,
 	       lapic_timer_name());

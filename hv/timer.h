@@ -49,6 +49,13 @@ void timer_init(struct timer *t, void (*fn)(struct timer *t));
 void timer_set(struct timer *t, uint64_t deadline);
 void timer_cancel(struct timer *t);
 
+/*
+ * The hardware has fired, or should have. The second half is for QEMU's TCG, which changes
+ * its interrupt flags around VMRUN without its lock and so now and then loses a timer
+ * interrupt for good; the run loop and the back ends look at the clock themselves.
+ */
+bool timers_due(void);
+
 /* Run what is due on this CPU and program the hardware for the next. Run loop only. */
 void timers_run(void);
 

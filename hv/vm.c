@@ -12,6 +12,7 @@
 #include "hv/errno.h"
 #include "hv/guest_mem.h"
 #include "hv/page.h"
+#include "hv/power.h"
 #include "hv/print.h"
 #include "hv/sched.h"
 #include "hv/stats.h"

@@ -203,7 +203,8 @@ static bool window_is_open(const struct vmcb *vmcb)
 static void run(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
-	uint64_t host = host_vmcb_hpa[this_cpu()->index];
+	const struct percpu *cpu = this_cpu();
+	uint64_t host = host_vmcb_hpa[cpu->index];
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
 		enum exit_reason reason;
@@ -222,6 +223,8 @@ static void run(struct vcpu *v)
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			svm_reinject(v);
+		if (unlikely(v->t_exit >= cpu->timer_tsc))
+			v->leave = true; /* see timers_due() */
 		v->exits.count[reason]++;
 		v->exits.ticks[reason] += rdtsc() - v->t_exit;
 	}

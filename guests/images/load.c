@@ -4,7 +4,7 @@
  *
  *     load SECONDS [SEED]   all phases in turn with random sizes and checked contents
  *     load bench            each phase once with a fixed number of units, with TSC ticks
- *     load tsc              print the time-stamp counter
+ *     load tsc              print the time-stamp counter and the exits so far
  *
  * Exit code 0 when every check held, 1 when one did not, 2 for a usage error.
  *
@@ -58,6 +58,17 @@ static void counters_read(uint64_t count[MAX_REASONS])
 		__cpuid_count(CPUID_XIHV_EXITS, i, a, b, c, d);
 		count[i] = (uint64_t)d << 32 | a;
 	}
+}
+
+static int print_tsc(void)
+{
+	uint64_t count[MAX_REASONS], sum = 0;
+
+	counters_read(count);
+	for (unsigned i = 0; i < nr_reasons; i++)
+		sum += count[i];
+	print(dec(rdtsc()), ", exits ", dec(sum), "\n", NULL);
+	return 0;
 }
 
 static void bench_print(const char *name, unsigned units, uint64_t ticks,
@@ -145,10 +156,8 @@ int load_main(int argc, char **argv)
 		return phases_exec_child(argv[2]);
 	self_path = argv[0];
 	counters_open();
-	if (argc == 2 && same(argv[1], "tsc")) {
-		print(dec(rdtsc()), "\n", NULL);
-		return 0;
-	}
+	if (argc == 2 && same(argv[1], "tsc"))
+		return print_tsc();
 	if (argc == 2 && same(argv[1], "bench"))
 		return bench();
 	if ((argc == 2 || (argc == 3 && parse_dec(argv[2], &seed))) &&

@@ -26,6 +26,7 @@ SHOWN_REASONS = ["page_fault", "invlpg", "cr_write", "interrupt", "io"]
 
 # Aims of any engine, instructions from exit to entry (tiny guest exits-bench).
 AIMS = {"pf-reflected": 500, "invlpg": 400, "cpuid": 300}
+PHASES = {"empty", "fork", "exec", "map", "mprotect", "pipe", "cow", "sweep", "getppid"}
 PAGING_MODES = ["32", "pae", "long"]
 
 
@@ -41,12 +42,14 @@ class Run:
     LINE = re.compile(r"bench: (\w+) units (\d+) ticks (\d+) exits([ \d]*)$", re.M)
 
     def __init__(self, text):
-        self.boot = int(re.search(r"user space reached, tsc (\d+)", text)[1])
+        m = re.search(r"user space reached, tsc (\d+), exits (\d+)", text)
+        self.boot, self.boot_exits = int(m[1]), int(m[2])
         self.units, self.ticks, self.exits = {}, {}, {}
         for m in self.LINE.finditer(text):
             self.units[m[1]] = int(m[2])
             self.ticks[m[1]] = int(m[3])
             self.exits[m[1]] = [int(n) for n in m[4].split()]
+        assert set(self.ticks) == PHASES, f"phases that printed figures: {sorted(self.ticks)}"
         self._take_off_measuring()
 
     def _take_off_measuring(self):
@@ -77,6 +80,13 @@ def stock_run(name, args):
         return Run(machine.log())
 
 
+def check_counters(run):
+    """The counters come out of a CPUID leaf; without it there would be a table of zeros."""
+    assert all(len(e) == len(exit_reasons()) for e in run.exits.values()), (
+        "xihv's exit counters (CPUID leaf 0x40000101) are not there")
+    return run
+
+
 def run_bare():
     return stock_run("bare", xihv.machine_args(mem=xihv.GUEST_MEM_MIB) + [
         "-kernel", str(xihv.KERNEL), "-initrd", str(xihv.INITRD),
@@ -84,9 +94,9 @@ def run_bare():
 
 
 def run_xihv():
-    return stock_run("xihv", xihv.machine_args() + [
+    return check_counters(stock_run("xihv", xihv.machine_args() + [
         "-kernel", str(xihv.ELF), "-append", "idle=poweroff",
-        "-initrd", quote_initrd(xihv.stock_modules(cmdline="xihv.bench"))])
+        "-initrd", quote_initrd(xihv.stock_modules(cmdline="xihv.bench"))]))
 
 
 def read_peer():
@@ -112,7 +122,7 @@ def phase_table(bare, under, peer):
     lines += [phase_row(p, bare, under, peer) for p in bare.ticks]
     peer_bare, peer_all, peer_exits = peer["boot"]
     lines.append(f"{'boot':10}{bare.boot:14,}{under.boot:14,}{under.boot / bare.boot:8.2f}"
-                 f"{'':10}{peer_bare:16,.0f}{peer_all:14,.0f}{peer_all / peer_bare:8.2f}"
+                 f"{under.boot_exits:10,}{peer_bare:16,.0f}{peer_all:14,.0f}{peer_all / peer_bare:8.2f}"
                  f"{peer_exits:10,.0f}")
     lines.append("boot: to user space; bare from power-on with its BIOS, xihv from the "
                  "guest's first instruction")

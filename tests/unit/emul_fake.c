@@ -33,7 +33,8 @@ static enum emul_result reach(struct fake *f, uint64_t la, unsigned size, bool w
 {
 	if (f->memory_result != EMUL_OK)
 		return f->memory_result;
-	for (uint64_t a = la; a < la + size; a++) {
+	for (unsigned i = 0; i < size; i++) {
+		uint64_t a = la + i;
 		bool ro = write && a >= f->ro_lo && a < f->ro_hi;
 
 		if (a >= f->lo && a < f->hi && !ro)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hv/page.h"
+#include "hv/power.h"
 #include "hv/sched.h"
 #include "hv/stats.h"
 #include "hv/vendor.h"
@@ -90,6 +91,11 @@ int vm_restart(struct vm *vm)
 _Noreturn void machine_poweroff(void)
 {
 	longjmp(fake_poweroff, 1);
+}
+
+_Noreturn void machine_reset(void)
+{
+	longjmp(fake_poweroff, 2);
 }
 
 uint64_t pages_free(void)

@@ -159,6 +159,21 @@ static void q_powers_off(void **state)
 	assert_string_equal(host_printk_buf, "powering off\n");
 }
 
+static void capital_q_restarts(void **state)
+{
+	int how;
+
+	(void)state;
+	host_printk_clear();
+	how = setjmp(fake_poweroff);
+	if (!how) {
+		keys_press('Q');
+		fail();
+	}
+	assert_int_equal(how, 2);
+	assert_string_equal(host_printk_buf, "restarting the machine\n");
+}
+
 #define guests_test(f) cmocka_unit_test_setup(f, two_guests)
 
 int main(void)
@@ -173,6 +188,7 @@ int main(void)
 		guests_test(top_shows_a_second),
 		guests_test(background_is_toggled),
 		guests_test(q_powers_off),
+		guests_test(capital_q_restarts),
 	};
 
 	return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
