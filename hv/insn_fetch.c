@@ -11,16 +11,6 @@
 #include "hv/vendor.h"
 #include "hv/vm.h"
 
-static uint64_t linear_rip(struct vcpu *v, unsigned mode)
-{
-	struct segment cs;
-
-	if (mode == 8)
-		return v->regs.rip;
-	vendor->get_segment(v, SEG_CS, &cs);
-	return (uint32_t)(cs.base + v->regs.rip);
-}
-
 /* Where the processor fetched `la` from: its TLB's view first, then the tables'. */
 static const uint8_t *code_at(struct vcpu *v, uint64_t la)
 {
@@ -57,12 +47,16 @@ static unsigned fetch(struct vcpu *v, uint64_t la, uint8_t *bytes)
 	return INSN_MAX;
 }
 
-static bool same_bytes(const uint8_t *a, const uint8_t *b, unsigned n)
+/* Eight bytes at once where they lie in one page: most instructions are shorter. */
+static bool same_bytes(const uint8_t *code, const uint8_t *bytes, unsigned n)
 {
-	while (n--)
-		if (a[n] != b[n])
-			return false;
-	return true;
+	uint64_t a, b;
+
+	if (unlikely(n > sizeof(a) || ((uintptr_t)code & ~PAGE_MASK) > PAGE_SIZE - sizeof(a)))
+		return memcmp(code, bytes, n) == 0;
+	__builtin_memcpy(&a, code, sizeof(a));
+	__builtin_memcpy(&b, bytes, sizeof(b));
+	return (a ^ b) << (64 - 8 * n) == 0;
 }
 
 /* The place was forgotten, or never known: ask the shadow, as the processor would. */
@@ -77,34 +71,25 @@ static bool find_code(struct vcpu *v, struct insn_cache_entry *e)
 	return true;
 }
 
-static bool is_known(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
-{
-	if (unlikely(e->la != la || e->insn.mode != mode || !e->insn.len))
-		return false;
-	if (unlikely(e->generation != v->icache->generation) && !find_code(v, e))
-		return false;
-	return same_bytes(e->code, e->insn.bytes, e->insn.len);
-}
-
 /* Entries of another region than the latest one don't hear of page flushes there. */
 static void note_region(struct insn_cache *c, uint64_t la)
 {
-	if (unlikely(la >> INSN_CACHE_REGION_SHIFT != c->region)) {
+	if (la >> INSN_CACHE_REGION_SHIFT != c->region) {
 		c->region = la >> INSN_CACHE_REGION_SHIFT;
 		c->generation++;
 	}
 }
 
-const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported)
+/* Apart from the usual case, which then needs no stack. */
+static __attribute__((noinline)) const struct insn *
+decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode, bool *unsupported)
 {
-	unsigned mode = vendor->get_mode(v), n;
-	uint64_t la = linear_rip(v, mode);
-	struct insn_cache_entry *e = &v->icache->entry[la % INSN_CACHE_ENTRIES];
 	uint8_t bytes[INSN_MAX];
+	unsigned n;
 
-	*unsupported = false;
 	note_region(v->icache, la);
-	if (likely(is_known(v, e, la, mode)))
+	if (e->la == la && e->insn.mode == mode && e->insn.len && find_code(v, e) &&
+	    same_bytes(e->code, e->insn.bytes, e->insn.len))
 		return &e->insn;
 	e->la = la;
 	e->generation = v->icache->generation - 1;
@@ -114,4 +99,19 @@ const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported)
 	e->insn.len = 0;
 	*unsupported = n > 0;
 	return NULL;
+}
+
+const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported)
+{
+	unsigned mode;
+	uint64_t la = vendor->get_linear_rip(v, &mode);
+	const struct insn_cache *c = v->icache;
+	struct insn_cache_entry *e = &v->icache->entry[la % INSN_CACHE_ENTRIES];
+
+	*unsupported = false;
+	if (likely(e->la == la && e->generation == c->generation && e->insn.mode == mode &&
+		   la >> INSN_CACHE_REGION_SHIFT == c->region && e->insn.len &&
+		   same_bytes(e->code, e->insn.bytes, e->insn.len)))
+		return &e->insn;
+	return decode(v, e, la, mode, unsupported);
 }

@@ -41,6 +41,7 @@ struct vendor_ops {
 			   const struct descriptor_table *idt);
 	unsigned (*get_cpl)(struct vcpu *v);
 	unsigned (*get_mode)(struct vcpu *v); /* code size: 2, 4, 8 bytes (8: 64-bit mode) */
+	uint64_t (*get_linear_rip)(struct vcpu *v, unsigned *mode); /* both at once */
 
 	/* DR6 and DR7 as the guest sees them; whether accesses to DR0-7 exit. */
 	uint64_t (*get_dr)(struct vcpu *v, unsigned n);

@@ -10,14 +10,16 @@
 
 #define FIRST_ASID 1 /* 0 is the host's */
 
-static struct asid_pool {
-	uint64_t generation;
-	uint32_t next;
-} pool[1]; /* by host CPU */
+static struct svm_asid_pool pool[1]; /* by host CPU */
 
-static struct asid_pool *this_pool(void)
+static struct svm_asid_pool *this_pool(void)
 {
 	return &pool[this_cpu()->index];
+}
+
+const struct svm_asid_pool *svm_asid_pool(void)
+{
+	return this_pool();
 }
 
 void svm_asid_cpu_init(void)
@@ -28,7 +30,7 @@ void svm_asid_cpu_init(void)
 
 static void take_new_asid(struct svm_vcpu *s)
 {
-	struct asid_pool *p = this_pool();
+	struct svm_asid_pool *p = this_pool();
 
 	s->vmcb->tlb_control = TLB_CONTROL_NONE;
 	if (p->next >= svm_features.nr_asids) {
@@ -38,32 +40,23 @@ static void take_new_asid(struct svm_vcpu *s)
 	}
 	s->vmcb->asid = p->next++;
 	s->asid_generation = p->generation;
-	s->cpu = this_cpu()->index;
+	s->asid_pool = p;
 	s->vmcb->clean &= ~(uint32_t)CLEAN_ASID;
 }
 
 static bool asid_is_ours(const struct svm_vcpu *s)
 {
-	return s->cpu == this_cpu()->index && s->asid_generation == this_pool()->generation;
+	return s->asid_pool == this_pool() && s->asid_generation == this_pool()->generation;
 }
 
-/* Called before each entry: the common case must cost nothing. */
-void svm_choose_asid(struct vcpu *v)
+void svm_change_asid(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 
-	if (likely(asid_is_ours(s))) {
-		if (likely(!s->flush)) {
-			s->vmcb->tlb_control = TLB_CONTROL_NONE;
-			return;
-		}
-		if (svm_features.flush_by_asid) {
-			s->vmcb->tlb_control = TLB_CONTROL_FLUSH_ASID;
-			s->flush = false;
-			return;
-		}
-	}
-	take_new_asid(s);
+	if (asid_is_ours(s) && svm_features.flush_by_asid)
+		s->vmcb->tlb_control = TLB_CONTROL_FLUSH_ASID;
+	else
+		take_new_asid(s);
 	s->flush = false;
 }
 

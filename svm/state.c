@@ -83,7 +83,7 @@ unsigned svm_get_cpl(struct vcpu *v)
 	return to_vmcb(v)->cpl;
 }
 
-unsigned svm_get_mode(struct vcpu *v)
+static inline unsigned mode_of(struct vcpu *v)
 {
 	uint16_t attr = to_vmcb(v)->cs.attr;
 
@@ -92,6 +92,17 @@ unsigned svm_get_mode(struct vcpu *v)
 	if (!(v->cr0 & CR0_PE) || (v->regs.rflags & RFLAGS_VM))
 		return 2;
 	return attr & SEG_DB >> 4 ? 4 : 2;
+}
+
+unsigned svm_get_mode(struct vcpu *v)
+{
+	return mode_of(v);
+}
+
+uint64_t svm_get_linear_rip(struct vcpu *v, unsigned *mode)
+{
+	*mode = mode_of(v);
+	return *mode == 8 ? v->regs.rip : (uint32_t)(to_vmcb(v)->cs.base + v->regs.rip);
 }
 
 uint64_t svm_get_dr(struct vcpu *v, unsigned n)

@@ -204,6 +204,7 @@ static void run(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 	const struct percpu *cpu = this_cpu();
+	const struct svm_asid_pool *asids = svm_asid_pool();
 	uint64_t host = host_vmcb_hpa[cpu->index];
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
@@ -214,7 +215,7 @@ static void run(struct vcpu *v)
 			svm_inject_pending(v);
 		if (unlikely(window_is_open(s->vmcb) != v->want_window))
 			svm_change_window(v);
-		svm_choose_asid(v);
+		svm_choose_asid(v, asids);
 		to_processor(v, s->vmcb);
 		svm_enter(&v->regs, s->vmcb_hpa, host);
 		from_processor(v, s->vmcb);
@@ -243,6 +244,7 @@ const struct vendor_ops svm_ops = {
 	.set_tables = svm_set_tables,
 	.get_cpl = svm_get_cpl,
 	.get_mode = svm_get_mode,
+	.get_linear_rip = svm_get_linear_rip,
 	.get_dr = svm_get_dr,
 	.set_dr = svm_set_dr,
 	.intercept_dr = svm_intercept_dr,

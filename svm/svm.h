@@ -16,11 +16,17 @@ struct svm_features {
 
 extern struct svm_features svm_features;
 
+/* A CPU's ASIDs: those of an older generation mean nothing any more. */
+struct svm_asid_pool {
+	uint64_t generation;
+	uint32_t next;
+};
+
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	uint64_t vmcb_hpa;
-	unsigned cpu; /* host CPU whose TLB knows `asid` */
-	uint64_t asid_generation;
+	const struct svm_asid_pool *asid_pool; /* of the CPU whose TLB knows our ASID */
+	uint64_t asid_generation; /* of that pool, when it was taken */
 	bool flush; /* the TLB may hold what it must not: new ASID at the next entry */
 };
 
@@ -45,6 +51,7 @@ void svm_set_tables(struct vcpu *v, const struct descriptor_table *gdt,
 		    const struct descriptor_table *idt);
 unsigned svm_get_cpl(struct vcpu *v);
 unsigned svm_get_mode(struct vcpu *v);
+uint64_t svm_get_linear_rip(struct vcpu *v, unsigned *mode);
 uint64_t svm_get_dr(struct vcpu *v, unsigned n);
 void svm_set_dr(struct vcpu *v, unsigned n, uint64_t val);
 void svm_intercept_dr(struct vcpu *v, bool on);
@@ -66,7 +73,18 @@ void svm_reinject(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);
-void svm_choose_asid(struct vcpu *v);
+const struct svm_asid_pool *svm_asid_pool(void); /* this CPU's */
+void svm_change_asid(struct vcpu *v); /* its flush is due, or its ASID is another CPU's */
+
+static inline void svm_choose_asid(struct vcpu *v, const struct svm_asid_pool *pool)
+{
+	struct svm_vcpu *s = to_svm(v);
+
+	s->vmcb->tlb_control = TLB_CONTROL_NONE;
+	if (unlikely(s->flush || s->asid_pool != pool || s->asid_generation != pool->generation))
+		svm_change_asid(v);
+}
+
 void svm_tlb_flush(struct vcpu *v);
 void svm_tlb_flush_page(struct vcpu *v, uint64_t va);
 
