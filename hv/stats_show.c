@@ -43,10 +43,10 @@ static void print_op(enum mmu_op op, const struct stat_set *s)
 
 	line_add(&l, "%s %*lu", mmu_op_name[op], bucket_width[0] - 1 - name, o->bucket[0]);
 	for (unsigned b = 1; b < MMU_NR_BUCKETS; b++)
-		line_add(&l, "%*lu", bucket_width[b], o->bucket[b]);
-	line_add(&l, "%16lu", total);
+		line_add(&l, " %*lu", bucket_width[b] - 1, o->bucket[b]);
+	line_add(&l, " %15lu", total);
 	line_add_hundredths(&l, 8, average(o->ticks, total));
-	line_add(&l, "%8lu%7lu%6lu", s->ticks.in_op[op], s->ticks.locked[op], s->ticks.total);
+	line_add(&l, " %7lu %6lu %5lu", s->ticks.in_op[op], s->ticks.locked[op], s->ticks.total);
 	line_print(&l);
 
 	for (unsigned b = 0; b < MMU_NR_BUCKETS; b++)

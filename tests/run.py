@@ -9,6 +9,7 @@ everything is powered off; exit status 0, or 1 with the reason.
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "system"))
@@ -78,7 +79,8 @@ def main():
     try:
         unattended()
     except AssertionError as e:
-        print(f"\nrun: failed: {e}", file=sys.stderr)
+        traceback.print_exc()
+        print(f"\nrun: failed: {e or 'a check did not hold, see above'}", file=sys.stderr)
         return 1
     return 0
 

@@ -12,6 +12,7 @@ Results go to build/bench/*.txt and to standard output.
 
 import re
 import sys
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
@@ -194,5 +195,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except AssertionError as e:
-        print(f"bench: failed: {e}", file=sys.stderr)
+        traceback.print_exc()
+        print(f"bench: failed: {e or 'a check did not hold, see above'}", file=sys.stderr)
         sys.exit(1)

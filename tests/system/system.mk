@@ -15,6 +15,6 @@ system: ## boot the real thing in QEMU and test it (one: make system PYTEST_ARGS
 
 CHECK_STEPS += system
 
-run: ## boot the stock guest in QEMU: with a terminal yours to type, else its load and figures
+run: setup ## boot the stock guest in QEMU: with a terminal yours to type, else its load and figures
 	@$(MAKE) --no-print-directory all images
 	@$(PYTHON) tests/run.py
