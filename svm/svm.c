@@ -209,6 +209,7 @@ static void run(struct vcpu *v)
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
 		enum exit_reason reason;
+		uint64_t now;
 
 		vcpu_before_entry(v);
 		if (v->pending.type != EVENT_NONE)
@@ -224,10 +225,12 @@ static void run(struct vcpu *v)
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			svm_reinject(v);
-		if (unlikely(v->t_exit >= cpu->timer_tsc))
-			v->leave = true; /* see timers_due() */
 		v->exits.count[reason]++;
-		v->exits.ticks[reason] += rdtsc() - v->t_exit;
+		now = rdtsc();
+		v->exits.ticks[reason] += now - v->t_exit;
+		/* See timers_due(); and the profile tick, if it is that, belongs to this exit. */
+		if (unlikely(now >= cpu->timer_tsc))
+			v->leave = true;
 	}
 }
 
