@@ -121,6 +121,9 @@ struct emul_ctx {
  */
 must_check int insn_decode(struct insn *out, const uint8_t *bytes, unsigned n, unsigned mode);
 
+/* Offset of the memory operand in its segment (insn->seg), wrapped to the address size. */
+uint64_t insn_offset(const struct cpu_regs *regs, const struct insn *insn);
+
 /* Linear address of the memory operand at `insn` (its start for string forms is in the
  * registers instead). Checks nothing. c->regs->rip is the instruction's own. */
 uint64_t insn_ea(const struct emul_ctx *c, const struct insn *insn);

@@ -26,7 +26,7 @@ static uint64_t bit_string_offset(struct exec *x, uint64_t off)
 static enum emul_result locate(struct exec *x, unsigned size)
 {
 	const struct insn *i = x->i;
-	uint64_t off = emul_offset(&x->r, i);
+	uint64_t off = insn_offset(&x->r, i);
 
 	if (i->op >= INSN_BT && i->op <= INSN_BTC && i->desc->opnd[1] == OPN_REG)
 		off = bit_string_offset(x, off);
@@ -232,7 +232,7 @@ static enum emul_result exec_simple(struct exec *x)
 	case INSN_NOP:
 		break;
 	case INSN_LEA:
-		emul_set_addr_reg(x, x->i->reg, size, emul_offset(&x->r, x->i));
+		emul_set_addr_reg(x, x->i->reg, size, insn_offset(&x->r, x->i));
 		break;
 	case INSN_CBW:
 		emul_set_addr_reg(x, REG_RAX, size, sign_extend(acc, size / 2));

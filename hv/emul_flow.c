@@ -61,7 +61,7 @@ static enum emul_result exec_pop(struct exec *x)
 	if (res != EMUL_OK)
 		return res;
 	if (is_memory(i))
-		return emul_store(x, i->seg, emul_offset(&x->r, i), i->op_size, v);
+		return emul_store(x, i->seg, insn_offset(&x->r, i), i->op_size, v);
 	emul_set_reg(x, i->rm, i->op_size, v);
 	return EMUL_OK;
 }

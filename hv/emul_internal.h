@@ -60,7 +60,6 @@ must_check enum emul_result emul_linear(struct exec *x, unsigned seg, uint64_t o
 bool emul_canonical(const struct emul_ctx *c, uint64_t la);
 
 /* Offset of the memory operand in its segment. */
-uint64_t emul_offset(const struct cpu_regs *r, const struct insn *i);
 
 must_check enum emul_result emul_load(struct exec *x, unsigned seg, uint64_t off, unsigned size,
 				      uint64_t *v);

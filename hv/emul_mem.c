@@ -104,7 +104,7 @@ enum emul_result emul_linear(struct exec *x, unsigned seg, uint64_t off, unsigne
 	return EMUL_OK;
 }
 
-uint64_t emul_offset(const struct cpu_regs *r, const struct insn *i)
+uint64_t insn_offset(const struct cpu_regs *r, const struct insn *i)
 {
 	uint64_t off = i->disp;
 
@@ -119,7 +119,7 @@ uint64_t emul_offset(const struct cpu_regs *r, const struct insn *i)
 
 uint64_t insn_ea(const struct emul_ctx *c, const struct insn *i)
 {
-	uint64_t off = emul_offset(c->regs, i);
+	uint64_t off = insn_offset(c->regs, i);
 	struct segment s;
 
 	if (c->mode == 8 && i->seg != SEG_FS && i->seg != SEG_GS)
@@ -191,7 +191,7 @@ enum emul_result emul_read_operand(struct exec *x, unsigned k, unsigned size, ui
 	case OPN_MEM:
 	case OPN_MOFFS:
 		if (is_memory(i))
-			return emul_load(x, i->seg, emul_offset(&x->r, i), size, v);
+			return emul_load(x, i->seg, insn_offset(&x->r, i), size, v);
 		*v = emul_get_reg(x, i->rm, size);
 		return EMUL_OK;
 	default:

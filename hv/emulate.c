@@ -7,6 +7,7 @@
  */
 #include "hv/cpu.h"
 #include "hv/emul.h"
+#include "hv/emul_table.h"
 #include "hv/exit_handlers.h"
 #include "hv/guest_io.h"
 #include "hv/page.h"
@@ -255,18 +256,6 @@ static struct vcpu_emul context(struct vcpu *v)
 	};
 }
 
-uint64_t vcpu_insn_ea(struct vcpu *v, const struct insn *insn)
-{
-	struct vcpu_emul e;
-
-	/* All that an address is made of; the whole context costs more than the sum. */
-	e.v = v;
-	e.ctx.ops = &ops;
-	e.ctx.regs = &v->regs;
-	e.ctx.mode = insn->mode;
-	return insn_ea(&e.ctx, insn);
-}
-
 /* The result of a memory access; true if the instruction can be finished. */
 static bool accessed(struct vcpu *v, const struct vcpu_emul *e, enum emul_result r)
 {
@@ -308,15 +297,15 @@ void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 
 void vcpu_emulate(struct vcpu *v)
 {
-	bool unsupported;
-	const struct insn *insn = vcpu_insn(v, &unsupported);
+	const struct insn *insn = vcpu_insn(v);
 	struct vcpu_emul e = context(v);
 	uint64_t rip = v->regs.rip;
 	enum emul_result r;
 
-	if (!insn) {
-		if (unsupported)
-			kill_with_bytes(v);
+	if (!insn)
+		return;
+	if (insn->op == INSN_NONE) {
+		kill_with_bytes(v);
 		return;
 	}
 	r = emul_execute(&e.ctx, insn);

@@ -245,14 +245,10 @@ void exit_hypercall(struct vcpu *v, unsigned len)
 
 void exit_instruction(struct vcpu *v)
 {
-	bool unsupported;
-	const struct insn *insn = vcpu_insn(v, &unsupported);
+	const struct insn *insn = vcpu_insn(v);
 
-	if (!insn) {
-		if (unsupported)
-			vcpu_inject_ud(v);
+	if (!insn)
 		return;
-	}
 	switch (insn->op) {
 	case INSN_INVD:
 	case INSN_WBINVD: /* guest memory is write-back and coherent */

@@ -4,7 +4,7 @@
  * Another vCPU may have changed the bytes meanwhile; then what is decoded may not fit the
  * exit, and the caller runs the guest again. Guarded by the CPU that runs the vCPU.
  */
-#include "hv/errno.h"
+#include "hv/emul_table.h"
 #include "hv/insn_cache.h"
 #include "hv/page.h"
 #include "hv/string.h"
@@ -80,9 +80,12 @@ static void note_region(struct insn_cache *c, uint64_t la)
 	}
 }
 
+/* What lies outside the emulator's scope, whatever it is. */
+static const struct insn outside = { .op = INSN_NONE };
+
 /* Apart from the usual case, which then needs no stack. */
 static __attribute__((noinline)) const struct insn *
-decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode, bool *unsupported)
+decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 {
 	uint8_t bytes[INSN_MAX];
 	unsigned n;
@@ -97,21 +100,25 @@ decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode, b
 	if (n && insn_decode(&e->insn, bytes, n, mode) == 0)
 		return &e->insn;
 	e->insn.len = 0;
-	*unsupported = n > 0;
-	return NULL;
+	return n ? &outside : NULL;
 }
 
-const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported)
+const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode)
 {
-	unsigned mode;
-	uint64_t la = vendor->get_linear_rip(v, &mode);
-	const struct insn_cache *c = v->icache;
-	struct insn_cache_entry *e = &v->icache->entry[la % INSN_CACHE_ENTRIES];
+	struct insn_cache *c = v->icache;
+	struct insn_cache_entry *e = &c->entry[la % INSN_CACHE_ENTRIES];
 
-	*unsupported = false;
 	if (likely(e->la == la && e->generation == c->generation && e->insn.mode == mode &&
 		   la >> INSN_CACHE_REGION_SHIFT == c->region && e->insn.len &&
 		   same_bytes(e->code, e->insn.bytes, e->insn.len)))
 		return &e->insn;
-	return decode(v, e, la, mode, unsupported);
+	return decode(v, e, la, mode);
+}
+
+const struct insn *vcpu_insn(struct vcpu *v)
+{
+	unsigned mode;
+	uint64_t la = vendor->get_linear_rip(v, &mode);
+
+	return vcpu_insn_at(v, la, mode);
 }

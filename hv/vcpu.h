@@ -97,17 +97,16 @@ void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error);
  * interrupt shadow, delivers #DB if RFLAGS.TF. */
 static inline void vcpu_skip(struct vcpu *v, unsigned len);
 
-/* The instruction at rip, decoded from the bytes that the processor fetched. NULL: they
- * are not what made the exit any more (another vCPU wrote them), or lie outside the
- * emulator's scope; in the latter case *unsupported is true. */
-const struct insn *vcpu_insn(struct vcpu *v, bool *unsupported);
+/* The instruction at rip, decoded from the bytes that the processor fetched; _at: by a back
+ * end that has its linear address and code size at hand. NULL: the bytes are not there any
+ * more (another vCPU was quicker), run the guest again. op == INSN_NONE: outside the
+ * emulator's scope. */
+const struct insn *vcpu_insn(struct vcpu *v);
+const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode);
 
 /* Execute the instruction at rip, which touched something that no shadow entry can
  * express (MMIO, ROM, CR0.WP=0 under SMAP). Kills the guest if it is out of scope. */
 void vcpu_emulate(struct vcpu *v);
-
-/* Linear address of the memory operand of `insn`, which stands at rip. */
-uint64_t vcpu_insn_ea(struct vcpu *v, const struct insn *insn);
 
 /* LMSW and SMSW, whose operand may be memory. */
 void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn);

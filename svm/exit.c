@@ -10,37 +10,38 @@
 #include "hv/vm.h"
 #include "svm/svm.h"
 
-/* The decoded instruction if it is `op` (or `or_op`), else NULL: enter the guest again. */
-static const struct insn *expect(struct vcpu *v, enum insn_op op, enum insn_op or_op)
+/* The instruction at rip; NULL: enter the guest again. */
+static const struct insn *current_insn(struct vcpu *v)
 {
-	bool unsupported;
-	const struct insn *insn = vcpu_insn(v, &unsupported);
+	unsigned mode = svm_code_mode(v);
+	uint64_t la = v->regs.rip;
 
-	return insn && (insn->op == op || insn->op == or_op) ? insn : NULL;
+	if (mode != 8)
+		la = (uint32_t)(to_vmcb(v)->cs.base + la);
+	return vcpu_insn_at(v, la, mode);
 }
 
 /* Length of the instruction at rip, which is an `op`; 0: enter the guest again. */
-static unsigned length(struct vcpu *v, enum insn_op op, enum insn_op or_op)
+static unsigned length(struct vcpu *v, enum insn_op op)
 {
 	const struct insn *insn;
 
 	if (svm_features.nrips)
 		return to_vmcb(v)->next_rip - v->regs.rip;
-	insn = expect(v, op, or_op);
-	return insn ? insn->len : 0;
+	insn = current_insn(v);
+	return insn && insn->op == op ? insn->len : 0;
 }
 
 static void on_cr_write(struct vcpu *v, unsigned cr)
 {
 	uint64_t info = to_vmcb(v)->exit_info1;
-	bool unsupported;
 	const struct insn *insn;
 
 	if (svm_features.decode_assists && svm_features.nrips && (info & CR_INFO_MOV)) {
 		exit_mov_to_cr(v, cr, info & CR_INFO_GPR_MASK, to_vmcb(v)->next_rip - v->regs.rip);
 		return;
 	}
-	insn = vcpu_insn(v, &unsupported);
+	insn = current_insn(v);
 	if (!insn)
 		return;
 	if (insn->op == INSN_MOV_TO_CR && insn->reg == cr)
@@ -54,7 +55,6 @@ static void on_cr_write(struct vcpu *v, unsigned cr)
 static void on_cr_read(struct vcpu *v, unsigned cr)
 {
 	uint64_t info = to_vmcb(v)->exit_info1;
-	bool unsupported;
 	const struct insn *insn;
 
 	if (svm_features.decode_assists && svm_features.nrips && (info & CR_INFO_MOV)) {
@@ -62,13 +62,24 @@ static void on_cr_read(struct vcpu *v, unsigned cr)
 				 to_vmcb(v)->next_rip - v->regs.rip);
 		return;
 	}
-	insn = vcpu_insn(v, &unsupported);
+	insn = current_insn(v);
 	if (!insn)
 		return;
 	if (insn->op == INSN_MOV_FROM_CR && insn->reg == cr)
 		exit_mov_from_cr(v, cr, insn->rm, insn->len);
 	else if (insn->op == INSN_SMSW && cr == 0)
 		vcpu_emulate_smsw(v, insn);
+}
+
+static uint64_t linear_operand(struct vcpu *v, const struct insn *insn)
+{
+	uint64_t offset = insn_offset(&v->regs, insn);
+
+	if (insn->mode != 8)
+		return (uint32_t)(svm_segment(to_vmcb(v), insn->seg)->base + offset);
+	if (insn->seg == SEG_FS || insn->seg == SEG_GS)
+		offset += svm_segment(to_vmcb(v), insn->seg)->base;
+	return offset;
 }
 
 static void on_invlpg(struct vcpu *v)
@@ -79,14 +90,14 @@ static void on_invlpg(struct vcpu *v)
 		exit_invlpg(v, to_vmcb(v)->exit_info1, to_vmcb(v)->next_rip - v->regs.rip);
 		return;
 	}
-	insn = expect(v, INSN_INVLPG, INSN_INVLPG);
-	if (insn)
-		exit_invlpg(v, vcpu_insn_ea(v, insn), insn->len);
+	insn = current_insn(v);
+	if (insn && insn->op == INSN_INVLPG)
+		exit_invlpg(v, linear_operand(v, insn), insn->len);
 }
 
 static void on_cpuid(struct vcpu *v)
 {
-	unsigned len = length(v, INSN_CPUID, INSN_CPUID);
+	unsigned len = length(v, INSN_CPUID);
 
 	if (len)
 		exit_cpuid(v, len);
@@ -94,7 +105,7 @@ static void on_cpuid(struct vcpu *v)
 
 static void on_hlt(struct vcpu *v)
 {
-	unsigned len = length(v, INSN_HLT, INSN_HLT);
+	unsigned len = length(v, INSN_HLT);
 
 	if (len)
 		exit_hlt(v, len);
@@ -104,7 +115,7 @@ static enum exit_reason on_msr(struct vcpu *v)
 {
 	bool write = to_vmcb(v)->exit_info1 & 1;
 	enum insn_op op = write ? INSN_WRMSR : INSN_RDMSR;
-	unsigned len = length(v, op, op);
+	unsigned len = length(v, op);
 
 	if (len && write)
 		exit_wrmsr(v, len);

@@ -12,25 +12,13 @@ static void dirty(struct vmcb *vmcb, enum vmcb_clean what)
 	vmcb->clean &= ~(uint32_t)what;
 }
 
-static struct vmcb_seg *segment(struct vmcb *vmcb, enum seg s)
-{
-	static const uint16_t offset[NR_SEGS] = {
-		[SEG_ES] = offsetof(struct vmcb, es), [SEG_CS] = offsetof(struct vmcb, cs),
-		[SEG_SS] = offsetof(struct vmcb, ss), [SEG_DS] = offsetof(struct vmcb, ds),
-		[SEG_FS] = offsetof(struct vmcb, fs), [SEG_GS] = offsetof(struct vmcb, gs),
-		[SEG_TR] = offsetof(struct vmcb, tr), [SEG_LDTR] = offsetof(struct vmcb, ldtr),
-	};
-
-	return (struct vmcb_seg *)((char *)vmcb + offset[s]);
-}
-
 /* The VMCB has descriptor bits 55:52 (AVL, L, D/B, G) right above bits 47:40. */
 #define VMCB_ATTR_HIGH_SHIFT 8
 #define NEUTRAL_ATTR_HIGH_SHIFT 12
 
 void svm_get_segment(struct vcpu *v, enum seg s, struct segment *out)
 {
-	const struct vmcb_seg *in = segment(to_vmcb(v), s);
+	const struct vmcb_seg *in = svm_segment(to_vmcb(v), s);
 
 	out->sel = in->sel;
 	out->limit = in->limit;
@@ -44,7 +32,7 @@ void svm_get_segment(struct vcpu *v, enum seg s, struct segment *out)
 void svm_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
 {
 	struct vmcb *vmcb = to_vmcb(v);
-	struct vmcb_seg *out = segment(vmcb, s);
+	struct vmcb_seg *out = svm_segment(vmcb, s);
 
 	out->sel = in->sel;
 	out->limit = in->limit;
@@ -83,25 +71,14 @@ unsigned svm_get_cpl(struct vcpu *v)
 	return to_vmcb(v)->cpl;
 }
 
-static inline unsigned mode_of(struct vcpu *v)
-{
-	uint16_t attr = to_vmcb(v)->cs.attr;
-
-	if ((v->efer & EFER_LMA) && (attr & SEG_L >> 4))
-		return 8;
-	if (!(v->cr0 & CR0_PE) || (v->regs.rflags & RFLAGS_VM))
-		return 2;
-	return attr & SEG_DB >> 4 ? 4 : 2;
-}
-
 unsigned svm_get_mode(struct vcpu *v)
 {
-	return mode_of(v);
+	return svm_code_mode(v);
 }
 
 uint64_t svm_get_linear_rip(struct vcpu *v, unsigned *mode)
 {
-	*mode = mode_of(v);
+	*mode = svm_code_mode(v);
 	return *mode == 8 ? v->regs.rip : (uint32_t)(to_vmcb(v)->cs.base + v->regs.rip);
 }
 

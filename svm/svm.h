@@ -40,6 +40,30 @@ static inline struct vmcb *to_vmcb(struct vcpu *v)
 	return to_svm(v)->vmcb;
 }
 
+static inline struct vmcb_seg *svm_segment(struct vmcb *vmcb, enum seg s)
+{
+	static const uint16_t offset[NR_SEGS] = {
+		[SEG_ES] = offsetof(struct vmcb, es), [SEG_CS] = offsetof(struct vmcb, cs),
+		[SEG_SS] = offsetof(struct vmcb, ss), [SEG_DS] = offsetof(struct vmcb, ds),
+		[SEG_FS] = offsetof(struct vmcb, fs), [SEG_GS] = offsetof(struct vmcb, gs),
+		[SEG_TR] = offsetof(struct vmcb, tr), [SEG_LDTR] = offsetof(struct vmcb, ldtr),
+	};
+
+	return (struct vmcb_seg *)((char *)vmcb + offset[s]);
+}
+
+/* Size of the code that runs: 2, 4, or 8 in 64-bit mode. */
+static inline unsigned svm_code_mode(struct vcpu *v)
+{
+	uint16_t attr = to_vmcb(v)->cs.attr;
+
+	if ((v->efer & EFER_LMA) && (attr & VMCB_SEG_L))
+		return 8;
+	if (!(v->cr0 & CR0_PE) || (v->regs.rflags & RFLAGS_VM))
+		return 2;
+	return attr & VMCB_SEG_DB ? 4 : 2;
+}
+
 /* svm/enter.asm */
 void svm_enter(struct cpu_regs *regs, uint64_t guest_vmcb, uint64_t host_vmcb);
 

@@ -147,6 +147,9 @@ enum vmcb_exit_code {
 #define CR_INFO_MOV BIT(63)
 #define CR_INFO_GPR_MASK 15u
 
+#define VMCB_SEG_L BIT(9) /* in struct vmcb_seg.attr */
+#define VMCB_SEG_DB BIT(10)
+
 struct vmcb_seg {
 	uint16_t sel;
 	uint16_t attr; /* descriptor bits 55:52 and 47:40 side by side */
