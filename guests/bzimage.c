@@ -52,6 +52,19 @@ bool bzimage_probe(const struct image *im)
 	       image_u32(im, HDR_MAGIC) == HDR_MAGIC_VALUE;
 }
 
+/* The last paragraph need not be full, and a signature may follow it. */
+static int check_whole(const struct image *im, const struct bzimage *bz)
+{
+	uint64_t paragraphs = image_u32(im, HDR_SYSSIZE);
+
+	if ((bz->payload_size + PARAGRAPH_BYTES - 1) / PARAGRAPH_BYTES >= paragraphs)
+		return 0;
+	return image_refuse(
+		im, "its kernel is broken: its file has %llu bytes, its header speaks of %llu",
+		(unsigned long long)im->size,
+		(unsigned long long)(bz->payload + paragraphs * PARAGRAPH_BYTES));
+}
+
 static int parse_extent(const struct image *im, struct bzimage *bz)
 {
 	uint64_t sects = im->file[HDR_SETUP_SECTS];
@@ -74,7 +87,7 @@ static int parse_extent(const struct image *im, struct bzimage *bz)
 			"its kernel is broken: the file ends after %llu bytes, inside the setup code",
 			(unsigned long long)im->size);
 	bz->payload_size = im->size - bz->payload;
-	return 0;
+	return check_whole(im, bz);
 }
 
 static int parse_address(const struct image *im, struct bzimage *bz)

@@ -16,6 +16,7 @@
 /* Setup header. */
 #define HDR_START 0x1f1
 #define HDR_SETUP_SECTS 0x1f1 /* 1 */
+#define HDR_SYSSIZE 0x1f4 /* 4: of the protected-mode part, in paragraphs */
 #define HDR_VID_MODE 0x1fa /* 2 */
 #define HDR_BOOT_FLAG 0x1fe /* 2 */
 #define HDR_JUMP_OFFSET 0x201 /* 1: the header ends so far behind HDR_MAGIC */
@@ -46,6 +47,7 @@
 #define VERSION_2_12 0x020c /* xloadflags */
 
 #define SECTOR_BYTES 512
+#define PARAGRAPH_BYTES 16
 #define DEFAULT_SETUP_SECTS 4 /* meant by 0 */
 #define LOADED_HIGH 0x01 /* loadflags: a bzImage, no zImage */
 #define XLF_KERNEL_64 0x0001 /* has a 64-bit entry */

@@ -60,6 +60,7 @@
 	((LEAF1_EDX & 0x0183f3ff) | BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |     \
 	 BIT(22) /* MMXEXT */ | BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | \
 	 BIT(29) /* LM */ | BIT(30) /* 3DNOWEXT */ | BIT(31) /* 3DNOW */)
+#define LINEAR_BITS 48u /* the processor may say 57, but LA57 is not offered */
 #define EXT7_EDX BIT(8) /* invariant TSC */
 #define EXT8_EBX (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
 
@@ -178,7 +179,7 @@ static void ask_addresses(void)
 	struct cpuid_regs *r = &ext[0x80000008 - LEAF_EXT];
 
 	*r = host_leaf(0x80000008, 0);
-	r->eax = guest_features.maxphyaddr | (r->eax & 0xff00);
+	r->eax = guest_features.maxphyaddr | LINEAR_BITS << 8;
 	r->ebx &= EXT8_EBX;
 	r->ecx = 0;
 	r->edx = 0;

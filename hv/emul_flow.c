@@ -150,6 +150,18 @@ static uint64_t next_rip(const struct exec *x)
 	return (x->r.rip + x->i->len) & size_mask(x->c->mode == 8 ? 8 : 4);
 }
 
+static enum emul_result finish_at(struct exec *x, uint64_t rip)
+{
+	x->r.rip = rip;
+	*x->c->regs = x->r;
+	return EMUL_OK;
+}
+
+enum emul_result emul_finish(struct exec *x)
+{
+	return finish_at(x, next_rip(x));
+}
+
 /* The target is checked before the branch is taken (SDM Vol. 2A, CALL, JMP, Jcc). */
 static enum emul_result check_target(struct exec *x, uint64_t rip)
 {
@@ -167,7 +179,7 @@ static enum emul_result branch(struct exec *x, uint64_t rip)
 
 	rip &= size_mask(x->i->op_size);
 	res = check_target(x, rip);
-	return res == EMUL_OK ? emul_finish_at(x, rip) : res;
+	return res == EMUL_OK ? finish_at(x, rip) : res;
 }
 
 static enum emul_result branch_if(struct exec *x, bool taken)
@@ -197,7 +209,7 @@ static enum emul_result exec_call(struct exec *x)
 	res = check_target(x, rip);
 	if (res == EMUL_OK)
 		res = push(x, next_rip(x), x->i->op_size);
-	return res == EMUL_OK ? emul_finish_at(x, rip) : res;
+	return res == EMUL_OK ? finish_at(x, rip) : res;
 }
 
 static enum emul_result exec_jmp(struct exec *x)
@@ -250,16 +262,4 @@ enum emul_result emul_exec_flow(struct exec *x)
 	default:
 		return branch_if(x, !addr_reg(x, REG_RCX, x->i->addr_size));
 	}
-}
-
-enum emul_result emul_finish_at(struct exec *x, uint64_t rip)
-{
-	x->r.rip = rip;
-	*x->c->regs = x->r;
-	return EMUL_OK;
-}
-
-enum emul_result emul_finish(struct exec *x)
-{
-	return emul_finish_at(x, next_rip(x));
 }

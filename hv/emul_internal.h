@@ -87,8 +87,7 @@ must_check enum emul_result emul_exec_string(struct exec *x);
 must_check enum emul_result emul_exec_flow(struct exec *x);
 must_check enum emul_result emul_exec_stack(struct exec *x);
 
-/* Commit: the copy becomes the state, rip goes behind the instruction, or to x->r.rip. */
+/* Commit: the copy becomes the state, rip goes behind the instruction. */
 enum emul_result emul_finish(struct exec *x);
-enum emul_result emul_finish_at(struct exec *x, uint64_t rip);
 
 #endif

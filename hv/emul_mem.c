@@ -200,34 +200,39 @@ enum emul_result emul_read_operand(struct exec *x, unsigned k, unsigned size, ui
 	}
 }
 
+/* The CPU asks for write access right away. */
+static enum emul_result read_to_update(struct exec *x, uint64_t *v, unsigned size)
+{
+	enum emul_result res = x->c->ops->read(x->c, x->la, v, size);
+
+	if (res == EMUL_FAULT && x->c->fault.vector == VEC_PF)
+		x->c->fault.error |= PF_ERROR_WRITE;
+	return res;
+}
+
 enum emul_result emul_update(struct exec *x, unsigned size)
 {
 	uint64_t v = 0;
-	enum emul_result res = x->c->ops->read(x->c, x->la, &v, size);
+	enum emul_result res = read_to_update(x, &v, size);
 
-	if (res != EMUL_OK) {
-		/* The CPU asks for write access right away. */
-		if (res == EMUL_FAULT && x->c->fault.vector == VEC_PF)
-			x->c->fault.error |= PF_ERROR_WRITE;
+	if (res != EMUL_OK)
 		return res;
-	}
 	v = emul_compute(x, v);
 	return x->c->ops->write(x->c, x->la, &v, size);
 }
 
-/* The first comparison value is a guess; the first failure tells what memory holds. */
+/* Read first, not guessed: to a device or to ROM a compare-exchange that fails is a write. */
 enum emul_result emul_update_atomic(struct exec *x, unsigned size)
 {
 	uint64_t expected = 0, desired;
+	enum emul_result res = read_to_update(x, &expected, size);
 	bool done = false;
 
-	for (unsigned i = 0; i < ATOMIC_TRIES; i++) {
-		enum emul_result res;
-
+	for (unsigned i = 0; res == EMUL_OK && !done; i++) {
+		if (i == ATOMIC_TRIES)
+			return EMUL_RETRY;
 		desired = emul_compute(x, expected);
 		res = x->c->ops->cmpxchg(x->c, x->la, &expected, &desired, size, &done);
-		if (res != EMUL_OK || done)
-			return res;
 	}
-	return EMUL_RETRY;
+	return res;
 }

@@ -30,6 +30,18 @@ static unsigned fault_access(struct vcpu *v, uint32_t error)
 	return access;
 }
 
+/* What no shadow entry can express is done by the emulator; but it knows instructions only,
+ * and the one at rip has nothing to do with the delivery of an event. */
+static void emulate_access(struct vcpu *v, uint64_t va)
+{
+	if (unlikely(v->delivering.type != EVENT_NONE))
+		vm_kill(v,
+			"to deliver vector 0x%x it uses 0x%llx, which is a device's, ROM or no memory",
+			v->delivering.vector, (unsigned long long)va);
+	else
+		vcpu_emulate(v);
+}
+
 void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 {
 	unsigned access = fault_access(v, error);
@@ -49,10 +61,10 @@ void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 				(unsigned long long)fault.gpa.v);
 			break;
 		}
-		vcpu_emulate(v);
+		emulate_access(v, va);
 		break;
 	case MMU_EMULATE:
-		vcpu_emulate(v);
+		emulate_access(v, va);
 		break;
 	case MMU_FATAL:
 	default:
@@ -64,7 +76,10 @@ void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 
 void exit_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
 {
-	vcpu_inject_exception(v, vector, has_error, error);
+	if (vector == VEC_DB)
+		vcpu_inject_db(v);
+	else
+		vcpu_inject_exception(v, vector, has_error, error);
 }
 
 void exit_invlpg(struct vcpu *v, uint64_t va, unsigned len)
@@ -87,7 +102,8 @@ void exit_mov_to_cr(struct vcpu *v, unsigned cr, unsigned gpr, unsigned len)
 	uint64_t val = v->regs.gpr[gpr];
 	int err;
 
-	if (!vcpu_long_mode(v))
+	/* Outside 64-bit mode the operand has 32 bits (SDM Vol. 2B, MOV CRn). */
+	if (val >> 32 && vendor->get_mode(v) != 8)
 		val = (uint32_t)val;
 	switch (cr) {
 	case 0:

@@ -50,8 +50,21 @@ void fpu_free(void *image)
 	mem_free(image, FPU_IMAGE_BYTES);
 }
 
+/*
+ * AMD's processors save and load the addresses of the last x87 instruction and operand only
+ * while an x87 exception is pending (APM Vol. 2 11.4.4.3; CVE-2006-1056): put ours there,
+ * or the next guest can read those of the one before.
+ */
+static void forget_x87_pointers(void)
+{
+	static const uint32_t zero;
+
+	__asm__ volatile("fnclex; emms; fildl %0" : : "m"(zero));
+}
+
 void fpu_load(const void *image, uint64_t xcr0)
 {
+	forget_x87_pointers();
 	if (!xcr0_mask) {
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(image) : "memory");
 		return;

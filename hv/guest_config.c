@@ -26,11 +26,12 @@ struct module_line {
 	unsigned seen; /* bit by option */
 };
 
-/* Guests as they are gathered; a name that is known to be wrong stays, so that its other
- * lines aren't reported as somebody's who is unknown. */
+/* Guests as they are gathered, with room for a kernel in every line: one that is known to be
+ * wrong stays, so that its other lines aren't reported as somebody's who is unknown, and
+ * takes nobody's place. */
 struct gathering {
-	struct guest_config *guest; /* VM_MAX */
-	bool wrong[VM_MAX];
+	struct guest_config guest[BOOT_MAX_MODULES];
+	bool wrong[BOOT_MAX_MODULES];
 	unsigned nr;
 };
 
@@ -219,12 +220,18 @@ static void check_line(struct module_line *m)
 		line_expected(&m->line, end, "mem=SIZE, for example mem=512M");
 }
 
+static void start_line(struct module_line *m, const struct boot_info *bi,
+		       const struct boot_module *file)
+{
+	*m = (struct module_line){ .file = file, .args = "" };
+	snprintf(m->what, sizeof(m->what), "module %u", (unsigned)(file - bi->module) + 1);
+	line_start(&m->line, m->what, file->line);
+}
+
 static void read_line(struct module_line *m, const struct boot_info *bi, unsigned i)
 {
-	*m = (struct module_line){ .file = &bi->module[i], .args = "" };
+	start_line(m, bi, &bi->module[i]);
 	m->guest.vcpus = 1;
-	snprintf(m->what, sizeof(m->what), "module %u", i + 1);
-	line_start(&m->line, m->what, m->file->line);
 	m->role = read_role(&m->line);
 	read_words(m);
 	check_line(m);
@@ -245,10 +252,6 @@ static void take_kernel(struct gathering *g, struct module_line *m)
 	if (find_guest(g, m->guest.name) >= 0) {
 		line_mistake(&m->line,
 			     "a kernel for this vm= was already given: expected another name");
-		return;
-	}
-	if (g->nr == VM_MAX) {
-		line_mistake(&m->line, "one guest too many: expected at most %d", VM_MAX);
 		return;
 	}
 	m->guest.kernel = (struct guest_module){ .file = m->file, .args = m->args };
@@ -309,27 +312,35 @@ static void gather(struct gathering *g, const struct boot_info *bi, bool kernels
 	}
 }
 
-static unsigned drop_wrong(struct gathering *g)
+static unsigned keep_right(struct guest_config out[VM_MAX], const struct gathering *g,
+			   const struct boot_info *bi)
 {
+	struct module_line m;
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < g->nr; i++) {
-		if (g->wrong[i])
-			printk("xihv: guest %s is left out\n", g->guest[i].name);
-		else
-			g->guest[kept++] = g->guest[i];
+		if (!g->wrong[i] && kept < VM_MAX) {
+			out[kept++] = g->guest[i];
+			continue;
+		}
+		if (!g->wrong[i]) {
+			start_line(&m, bi, g->guest[i].kernel.file);
+			line_mistake(&m.line, "one guest too many: expected at most %d", VM_MAX);
+		}
+		printk("xihv: guest %s is left out\n", g->guest[i].name);
 	}
 	return kept;
 }
 
 unsigned guest_config_parse(struct guest_config out[VM_MAX], const struct boot_info *bi)
 {
-	struct gathering g = { .guest = out };
+	static struct gathering g;
 
+	g.nr = 0;
 	if (bi->modules_dropped)
 		printk("xihv: %u modules behind the first %d were dropped: expected at most %d\n",
 		       bi->modules_dropped, BOOT_MAX_MODULES, BOOT_MAX_MODULES);
 	gather(&g, bi, true);
 	gather(&g, bi, false);
-	return drop_wrong(&g);
+	return keep_right(out, &g, bi);
 }

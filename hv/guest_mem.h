@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest memory as the hypervisor reads and writes it. Every write goes through here, so
- * that the shadow MMU is told (I19).
+ * Guest memory as loaders and devices write it. Every write goes through here, so that the
+ * shadow MMU is told (I19).
  */
 #ifndef HV_GUEST_MEM_H
 #define HV_GUEST_MEM_H
@@ -10,9 +10,8 @@
 
 struct vm;
 
-/* Copy `len` bytes; any length, any alignment. False, nothing copied, if a byte of the
- * range is no RAM (reads: RAM or ROM). */
-bool guest_read(struct vm *vm, gpa_t gpa, void *buf, uint64_t len);
+/* Write `len` bytes; any length, any alignment. False, nothing written, if a byte of the
+ * range is no RAM. */
 bool guest_write(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len);
 bool guest_zero(struct vm *vm, gpa_t gpa, uint64_t len);
 

@@ -193,6 +193,7 @@ static bool canonical(uint64_t va)
 static bool write_tsc(struct vcpu *v, uint64_t val)
 {
 	vcpu_set_tsc(v, val);
+	pvclock_tsc_changed(v);
 	spin_lock(&v->vm->lock);
 	vlapic_tsc_changed(v->lapic);
 	spin_unlock(&v->vm->lock);

@@ -47,13 +47,14 @@ static unsigned fetch(struct vcpu *v, uint64_t la, uint8_t *bytes)
 	return INSN_MAX;
 }
 
-/* Eight bytes at once where they lie in one page: most instructions are shorter. */
-static bool same_bytes(const uint8_t *code, const uint8_t *bytes, unsigned n)
+/* Eight bytes at once: true only if that is possible (most instructions are shorter and lie
+ * in one page) and they are the same. */
+static bool same_short_bytes(const uint8_t *code, const uint8_t *bytes, unsigned n)
 {
 	uint64_t a, b;
 
 	if (unlikely(n > sizeof(a) || ((uintptr_t)code & ~PAGE_MASK) > PAGE_SIZE - sizeof(a)))
-		return memcmp(code, bytes, n) == 0;
+		return false;
 	__builtin_memcpy(&a, code, sizeof(a));
 	__builtin_memcpy(&b, bytes, sizeof(b));
 	return (a ^ b) << (64 - 8 * n) == 0;
@@ -92,7 +93,7 @@ decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 
 	note_region(v->icache, la);
 	if (e->la == la && e->insn.mode == mode && e->insn.len && find_code(v, e) &&
-	    same_bytes(e->code, e->insn.bytes, e->insn.len))
+	    memcmp(e->code, e->insn.bytes, e->insn.len) == 0)
 		return &e->insn;
 	e->la = la;
 	e->generation = v->icache->generation - 1;
@@ -108,9 +109,9 @@ const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode)
 	struct insn_cache *c = v->icache;
 	struct insn_cache_entry *e = &c->entry[la % INSN_CACHE_ENTRIES];
 
+	/* An entry of this generation is of this region, and holds an instruction. */
 	if (likely(e->la == la && e->generation == c->generation && e->insn.mode == mode &&
-		   la >> INSN_CACHE_REGION_SHIFT == c->region && e->insn.len &&
-		   same_bytes(e->code, e->insn.bytes, e->insn.len)))
+		   same_short_bytes(e->code, e->insn.bytes, e->insn.len)))
 		return &e->insn;
 	return decode(v, e, la, mode);
 }

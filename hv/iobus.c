@@ -59,7 +59,7 @@ bool iobus_read(struct iobus *b, uint64_t addr, unsigned size, uint64_t *val)
 	if (!r)
 		return false;
 	if (likely(inside(r, addr, size))) {
-		*val = r->ops->read(r->dev, addr - r->base, size);
+		*val = r->ops->read(r->dev, addr - r->base, size) & ones(size);
 		return true;
 	}
 	*val = 0;

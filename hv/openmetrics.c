@@ -8,6 +8,8 @@
  *
  * Run loop only, so the scratch data need no lock.
  */
+#include "drivers/host/lapic.h"
+#include "hv/irq.h"
 #include "hv/line.h"
 #include "hv/page.h"
 #include "hv/print.h"
@@ -180,6 +182,10 @@ static void host_families(void)
 	printk("xihv_memory_bytes %lu\n", (pages_total() * PAGE_SIZE));
 	family("xihv_memory_free_bytes", "gauge", "bytes", "Of this, what is free.");
 	printk("xihv_memory_free_bytes %lu\n", (pages_free() * PAGE_SIZE));
+	family("xihv_unclaimed_interrupts", "counter", NULL, "Interrupts that nobody expected.");
+	printk("xihv_unclaimed_interrupts_total %lu\n", irqs_unclaimed());
+	family("xihv_lapic_errors", "counter", NULL, "Errors that the local APIC reported.");
+	printk("xihv_lapic_errors_total %lu\n", lapic_errors());
 	family("xihv_uptime_seconds", "gauge", "seconds", "Time since the hypervisor started.");
 	printk("xihv_uptime_seconds %lu\n", (clock_ns() / NSEC_PER_SEC));
 }

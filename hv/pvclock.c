@@ -46,18 +46,29 @@ static void rate(uint64_t hz, uint32_t *mul, int8_t *shift)
 	*mul = (ns << 32) / hz;
 }
 
-bool pvclock_set_system_time(struct vcpu *v, uint64_t val)
+static bool write_time(struct vcpu *v)
 {
 	struct pvclock_time t = { .version = 2, .flags = PVCLOCK_TSC_STABLE };
-	uint64_t now = rdtsc();
+	uint64_t now = rdtsc(), val = v->kvm_system_time;
 
-	v->kvm_system_time = val;
 	if (!(val & SYSTEM_TIME_ENABLE))
 		return true;
 	rate(tsc_hz(), &t.mul, &t.shift);
 	t.tsc = now + v->tsc_offset;
 	t.ns = tsc_clock_ns(now);
 	return guest_write(v->vm, GPA(val & ~SYSTEM_TIME_ENABLE), &t, sizeof(t));
+}
+
+bool pvclock_set_system_time(struct vcpu *v, uint64_t val)
+{
+	v->kvm_system_time = val;
+	return write_time(v);
+}
+
+/* Nobody to tell if the page is not memory any more: the guest was told when it gave it. */
+void pvclock_tsc_changed(struct vcpu *v)
+{
+	(void)write_time(v);
 }
 
 bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val)

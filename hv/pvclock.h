@@ -2,7 +2,7 @@
 /*
  * KVM's paravirtual clock: a page that tells the guest how to turn its TSC into nanoseconds
  * (Linux Documentation/virt/kvm/x86/msr.rst). Our clock is the TSC at a fixed rate, so the
- * page is written once and stays true.
+ * page stays true until the guest's own TSC jumps.
  */
 #ifndef HV_PVCLOCK_H
 #define HV_PVCLOCK_H
@@ -11,6 +11,9 @@
 
 /* MSR_KVM_SYSTEM_TIME: gpa | 1. False: the page is no RAM. */
 must_check bool pvclock_set_system_time(struct vcpu *v, uint64_t val);
+
+/* The guest wrote its TSC: say in the page what it means now. */
+void pvclock_tsc_changed(struct vcpu *v);
 
 /* MSR_KVM_WALL_CLOCK: gpa; written at once. False likewise. */
 must_check bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val);

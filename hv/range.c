@@ -60,13 +60,3 @@ int range_remove(struct range_set *s, uint64_t start, uint64_t end)
 	}
 	return splice(s, i, n, keep, rest);
 }
-
-bool range_contains(const struct range_set *s, uint64_t start, uint64_t end)
-{
-	unsigned i;
-
-	for (i = 0; i < s->nr; i++)
-		if (s->r[i].start <= start && end <= s->r[i].end)
-			return true;
-	return false;
-}

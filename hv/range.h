@@ -22,7 +22,4 @@ struct range_set {
 must_check int range_add(struct range_set *s, uint64_t start, uint64_t end);
 must_check int range_remove(struct range_set *s, uint64_t start, uint64_t end);
 
-/* All of start..end is in one range of the set. */
-bool range_contains(const struct range_set *s, uint64_t start, uint64_t end);
-
 #endif

@@ -98,9 +98,10 @@ static void run(struct vcpu *v)
 		cpu->current = v;
 		vcpu_load(v);
 	}
+	/* Before the tick: if that is due already, it asks to leave at once. */
+	v->leave = false;
 	if (!tick.armed)
 		timer_set(&tick, clock_ns() + SCHED_TICK_NS);
-	v->leave = false;
 	vendor->run(v);
 }
 

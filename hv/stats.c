@@ -143,7 +143,7 @@ void stats_tick(struct vcpu *v, uint64_t due)
 		if (!l->end || !between(due, l->start, l->end))
 			continue;
 		v->ticks.in_op[i]++;
-		if (l->lock_end && between(due, l->lock_start, l->lock_end))
+		if (l->lock_start && due >= l->lock_start)
 			v->ticks.locked[i]++;
 	}
 }

@@ -64,14 +64,6 @@ int strcmp(const char *a, const char *b)
 	return (uint8_t)*a - (uint8_t)*b;
 }
 
-int strncmp(const char *a, const char *b, size_t n)
-{
-	for (; n; n--, a++, b++)
-		if (*a != *b || !*a)
-			return (uint8_t)*a - (uint8_t)*b;
-	return 0;
-}
-
 char *strchr(const char *s, int c)
 {
 	for (;; s++) {

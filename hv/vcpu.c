@@ -71,7 +71,8 @@ void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint
 	}
 	v->pending.type = EVENT_EXCEPTION;
 	v->pending.vector = vector;
-	v->pending.has_error = has_error;
+	/* Real mode has no error codes (SDM Vol. 3B 21.1.4). */
+	v->pending.has_error = has_error && (v->cr0 & CR0_PE);
 	v->pending.error = error;
 }
 
@@ -91,13 +92,24 @@ void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error)
 	vcpu_inject_exception(v, VEC_PF, true, error);
 }
 
+/* The processor clears GD when it enters the handler, which could not read DR6 otherwise
+ * (SDM Vol. 3B 18.2.4); an injection does not. */
+void vcpu_inject_db(struct vcpu *v)
+{
+	uint64_t dr7 = vendor->get_dr(v, 7);
+
+	if (dr7 & DR7_GD)
+		vendor->set_dr(v, 7, dr7 & ~DR7_GD);
+	vcpu_inject_exception(v, VEC_DB, false, 0);
+}
+
 void vcpu_skip_slowly(struct vcpu *v, uint64_t from)
 {
 	if ((v->regs.rip ^ from) >> 32 && vendor->get_mode(v) != 8)
 		v->regs.rip = (uint32_t)v->regs.rip;
 	if (v->regs.rflags & RFLAGS_TF) {
 		vendor->set_dr(v, 6, vendor->get_dr(v, 6) | DR6_BS);
-		vcpu_inject_exception(v, VEC_DB, false, 0);
+		vcpu_inject_db(v);
 	}
 }
 
@@ -129,6 +141,9 @@ void vcpu_look_for_events(struct vcpu *v)
 	}
 	spin_unlock(&v->vm->lock);
 	v->want_window = irq || (v->nmi_pending && !v->nmi_blocked);
+	/* The window opens with RFLAGS.IF, which an NMI does not wait for. */
+	if (unlikely(v->nmi_pending && !v->nmi_blocked))
+		vcpu_kick(v);
 }
 
 bool vcpu_wakes(struct vcpu *v)

@@ -91,6 +91,7 @@ void vcpu_nmi(struct vcpu *v);
 void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 void vcpu_inject_gp(struct vcpu *v); /* #GP(0) */
 void vcpu_inject_ud(struct vcpu *v);
+void vcpu_inject_db(struct vcpu *v); /* DR6 says why already */
 void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error);
 
 /* Go on behind the instruction of `len` bytes: advances rip (wraps by mode), ends the

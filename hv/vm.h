@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtual machine: its memory, vCPUs, devices and life. Created from one
- * struct guest_config; reset and start-again go through the same vm_boot().
+ * struct guest_config; reset and start-again make everything but the structure anew.
  */
 #ifndef HV_VM_H
 #define HV_VM_H
@@ -12,6 +12,8 @@
 #include "hv/p2m.h"
 #include "hv/spinlock.h"
 #include "hv/vcpu.h"
+
+#define VM_END_REASON_BYTES 160 /* the longest, an instruction's bytes and all, fits */
 
 struct board;
 
@@ -35,7 +37,7 @@ struct vm {
 	struct iobus ports, mmio;
 	struct board *board;
 	struct console_port console;
-	char end_reason[96]; /* why it ended, as said on the console */
+	char end_reason[VM_END_REASON_BYTES]; /* why it ended, as said on the console */
 	bool rom_write_said; /* a write to ROM was reported once */
 	uint64_t rom_writes, hole_reads, hole_writes; /* MMIO that nobody answered */
 	uint64_t started; /* clock_ns() at creation or at the latest start again */

@@ -94,7 +94,6 @@ static inline void mmu_record(struct mmu_vcpu *v, enum mmu_op op, uint64_t start
 	last->start = start;
 	last->end = end;
 	last->lock_start = v->lock_start;
-	last->lock_end = v->lock_start ? end : 0;
 	v->lock_start = 0;
 	mmu_op_record(&v->stats.op[op], end - start);
 }
@@ -104,7 +103,7 @@ static inline void mmu_record_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_
 {
 	uint64_t end = mmu_clock();
 
-	v->last[op] = (struct mmu_last_op){ start, end, start, end };
+	v->last[op] = (struct mmu_last_op){ start, end, start };
 	mmu_op_record(&v->stats.op[op], end - start);
 }
 

@@ -79,6 +79,8 @@ int mmu_vcpu_init(struct mmu_vcpu *v, struct mmu *m)
 	err = m->engine->vcpu_init(v);
 	if (!err)
 		m->vcpus[m->nr_vcpus++] = v;
+	else
+		v->mmu = NULL; /* there is nothing to undo */
 	return err;
 }
 

@@ -94,7 +94,7 @@ struct mmu {
 /* When an operation ran last, for the sampling profile (../hv/stats.c). All zero: never. */
 struct mmu_last_op {
 	uint64_t start, end; /* mmu_clock() */
-	uint64_t lock_start, lock_end; /* it waited for the lock or held it; zero: it took none */
+	uint64_t lock_start; /* from then on it waited for the lock or held it; 0: it took none */
 };
 
 struct mmu_vcpu {

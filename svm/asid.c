@@ -49,10 +49,8 @@ static bool asid_is_ours(const struct svm_vcpu *s)
 	return s->asid_pool == this_pool() && s->asid_generation == this_pool()->generation;
 }
 
-void svm_change_asid(struct vcpu *v)
+void svm_change_asid(struct svm_vcpu *s)
 {
-	struct svm_vcpu *s = to_svm(v);
-
 	if (asid_is_ours(s) && svm_features.flush_by_asid)
 		s->vmcb->tlb_control = TLB_CONTROL_FLUSH_ASID;
 	else

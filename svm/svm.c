@@ -203,6 +203,7 @@ static bool window_is_open(const struct vmcb *vmcb)
 static void run(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
+	struct vmcb *vmcb = s->vmcb;
 	const struct percpu *cpu = this_cpu();
 	const struct svm_asid_pool *asids = svm_asid_pool();
 	uint64_t host = host_vmcb_hpa[cpu->index];
@@ -214,13 +215,13 @@ static void run(struct vcpu *v)
 		vcpu_before_entry(v);
 		if (v->pending.type != EVENT_NONE)
 			svm_inject_pending(v);
-		if (unlikely(window_is_open(s->vmcb) != v->want_window))
+		if (unlikely(window_is_open(vmcb) != v->want_window))
 			svm_change_window(v);
-		svm_choose_asid(v, asids);
-		to_processor(v, s->vmcb);
+		svm_choose_asid(s, vmcb, asids);
+		to_processor(v, vmcb);
 		svm_enter(&v->regs, s->vmcb_hpa, host);
-		from_processor(v, s->vmcb);
-		if (unlikely(s->vmcb->exit_int_info & EVENT_VALID))
+		from_processor(v, vmcb);
+		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 			svm_note_interrupted_event(v);
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))

@@ -98,15 +98,14 @@ void svm_reinject(struct vcpu *v);
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);
 const struct svm_asid_pool *svm_asid_pool(void); /* this CPU's */
-void svm_change_asid(struct vcpu *v); /* its flush is due, or its ASID is another CPU's */
+void svm_change_asid(struct svm_vcpu *s); /* its flush is due, or its ASID is another CPU's */
 
-static inline void svm_choose_asid(struct vcpu *v, const struct svm_asid_pool *pool)
+static inline void svm_choose_asid(struct svm_vcpu *s, struct vmcb *vmcb,
+				   const struct svm_asid_pool *pool)
 {
-	struct svm_vcpu *s = to_svm(v);
-
-	s->vmcb->tlb_control = TLB_CONTROL_NONE;
+	vmcb->tlb_control = TLB_CONTROL_NONE;
 	if (unlikely(s->flush || s->asid_pool != pool || s->asid_generation != pool->generation))
-		svm_change_asid(v);
+		svm_change_asid(s);
 }
 
 void svm_tlb_flush(struct vcpu *v);

@@ -23,8 +23,6 @@ enum lapic_register {
 	LAPIC_EOI = 0xb0,
 	LAPIC_SVR = 0xf0,
 	LAPIC_ESR = 0x280,
-	LAPIC_ICR_LOW = 0x300,
-	LAPIC_ICR_HIGH = 0x310,
 	LAPIC_LVT_TIMER = 0x320,
 	LAPIC_LVT_LINT0 = 0x350,
 	LAPIC_LVT_LINT1 = 0x360,
@@ -39,9 +37,6 @@ enum lapic_register {
 #define LVT_NMI (4u << 8)
 #define LVT_EXTINT (7u << 8)
 #define LVT_TSC_DEADLINE (2u << 17)
-#define ICR_PENDING (1u << 12)
-#define ICR_ASSERT (1u << 14)
-#define ICR_DEST_SHIFT 24
 #define DIVIDE_BY_1 0xbu
 #define ID_SHIFT 24
 #define MEASURE_NS (10 * NSEC_PER_MSEC)
@@ -50,7 +45,6 @@ static volatile uint32_t *regs; /* NULL: x2APIC */
 static bool tsc_deadline;
 static struct ratio tsc_to_timer; /* TSC ticks to timer ticks */
 static uint64_t timer_hz;
-static uint32_t errors;
 static uint64_t nr_errors;
 
 static uint32_t read_reg(enum lapic_register r)
@@ -66,11 +60,15 @@ static void write_reg(enum lapic_register r, uint32_t val)
 		wrmsr(MSR_X2APIC_BASE + r / 16, val);
 }
 
+static void eoi(void)
+{
+	write_reg(LAPIC_EOI, 0);
+}
+
 static void on_error(unsigned vector)
 {
 	(void)vector;
 	write_reg(LAPIC_ESR, 0); /* latches it (10.5.3) */
-	errors |= read_reg(LAPIC_ESR);
 	nr_errors++;
 }
 
@@ -110,7 +108,7 @@ void lapic_init(bool extint)
 	write_reg(LAPIC_LVT_LINT1, LVT_NMI);
 	write_reg(LAPIC_ESR, 0);
 	write_reg(LAPIC_LVT_ERROR, VEC_LAPIC_ERROR);
-	lapic_eoi();
+	eoi();
 }
 
 bool lapic_is_x2apic(void)
@@ -118,33 +116,15 @@ bool lapic_is_x2apic(void)
 	return !regs;
 }
 
-void lapic_eoi(void)
-{
-	write_reg(LAPIC_EOI, 0);
-}
-
 void lapic_eoi_vector(unsigned vector)
 {
 	(void)vector;
-	lapic_eoi();
+	eoi();
 }
 
-void lapic_ipi(uint32_t apic_id, unsigned vector)
+uint64_t lapic_errors(void)
 {
-	if (!regs) {
-		wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | ICR_ASSERT | vector);
-		return;
-	}
-	while (read_reg(LAPIC_ICR_LOW) & ICR_PENDING)
-		cpu_relax();
-	write_reg(LAPIC_ICR_HIGH, apic_id << ICR_DEST_SHIFT);
-	write_reg(LAPIC_ICR_LOW, ICR_ASSERT | vector);
-}
-
-uint32_t lapic_errors(uint64_t *count)
-{
-	*count = nr_errors;
-	return errors;
+	return nr_errors;
 }
 
 static uint32_t read_counter(void)

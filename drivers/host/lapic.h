@@ -12,14 +12,10 @@
 void lapic_init(bool extint);
 bool lapic_is_x2apic(void);
 
-void lapic_eoi(void);
-void lapic_eoi_vector(unsigned vector); /* the same, for irq_register() */
+void lapic_eoi_vector(unsigned vector); /* end of interrupt, for irq_register() */
 
-/* Send `vector` to the CPU with `apic_id`. */
-void lapic_ipi(uint32_t apic_id, unsigned vector);
-
-/* Errors that the APIC reported since boot (ESR bits or-ed), and how often. */
-uint32_t lapic_errors(uint64_t *count);
+/* How often the APIC reported an error since boot. */
+uint64_t lapic_errors(void);
 
 /* Measure the timer against the TSC (unless it compares with the TSC itself). After
  * tsc_calibrate. `handler` is for VEC_LAPIC_TIMER. */

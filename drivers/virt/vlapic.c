@@ -58,7 +58,7 @@ int vlapic_pending(const struct vlapic *l)
 	return ((uint32_t)vector & APIC_CLASS) > (vlapic_ppr(l) & APIC_CLASS) ? vector : -1;
 }
 
-void vlapic_recheck(struct vlapic *l)
+static void recheck(struct vlapic *l)
 {
 	if (vlapic_pending(l) >= 0)
 		vcpu_kick(l->vcpu);
@@ -79,13 +79,13 @@ void vlapic_eoi(struct vlapic *l)
 	clear_vector(l->isr, (unsigned)vector);
 	if (test_vector(l->tmr, (unsigned)vector) && !(l->svr & APIC_SVR_EOI_SUPPRESS))
 		l->bus->eoi(l->bus->arg, (uint8_t)vector);
-	vlapic_recheck(l);
+	recheck(l);
 }
 
 void vlapic_set_tpr(struct vlapic *l, uint32_t tpr)
 {
 	l->tpr = tpr & 0xff;
-	vlapic_recheck(l);
+	recheck(l);
 }
 
 uint64_t vlapic_cr8(const struct vlapic *l)
@@ -111,7 +111,7 @@ static bool request_vector(struct vlapic *l, uint8_t vector, bool level)
 	else
 		clear_vector(l->tmr, vector);
 	set_vector(l->irr, vector);
-	vlapic_recheck(l);
+	recheck(l);
 	return true;
 }
 

@@ -60,7 +60,6 @@ void vlapic_set_tpr(struct vlapic *l, uint32_t tpr);
 void vlapic_raise_lvt(struct vlapic *l, enum apic_lvt n); /* a local source fired */
 void vlapic_error(struct vlapic *l, uint32_t bit); /* of ESR */
 void vlapic_send_icr(struct vlapic *l);
-void vlapic_recheck(struct vlapic *l); /* something may have become deliverable */
 
 /* vlapic_regs.c: false, no such register (or reserved bits, x2APIC): #GP by MSR */
 bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *val);

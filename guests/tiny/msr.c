@@ -21,6 +21,7 @@
 #define MSR_FS_BASE 0xc0000100
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_UNKNOWN 0x12345
+#define MSR_KVM_SYSTEM_TIME 0x4b564d01
 
 static uint32_t try_read(uint32_t msr)
 {
@@ -146,6 +147,39 @@ static void tsc(void)
 	check(rdtsc() < last, "the TSC can be set");
 }
 
+/* struct pvclock_vcpu_time_info of KVM's ABI. */
+static volatile struct {
+	uint32_t version, pad;
+	uint64_t tsc, ns;
+	uint32_t mul;
+	int8_t shift;
+	uint8_t flags, pad2[2];
+} clock_page __attribute__((aligned(32)));
+
+static uint64_t clock_ns(void)
+{
+	uint64_t ticks = rdtsc() - clock_page.tsc;
+
+	ticks = clock_page.shift < 0 ? ticks >> -clock_page.shift : ticks << clock_page.shift;
+	return clock_page.ns + (ticks >> 32) * clock_page.mul +
+	       ((ticks & UINT32_MAX) * clock_page.mul >> 32);
+}
+
+static void paravirtual_clock(void)
+{
+	uint64_t before, after;
+
+	if (on_bare_tcg() || !(cpuid(1, 0).c & 1u << 31) || !(cpuid(0x40000001, 0).a & 1u << 3))
+		return;
+	check(try_write(MSR_KVM_SYSTEM_TIME, 0xd0000001) == 13, "no clock in a hole");
+	check(try_write(MSR_KVM_SYSTEM_TIME, 0xfffffffffffff001) == 13, "nor beyond the end");
+	wrmsr(MSR_KVM_SYSTEM_TIME, (uint32_t)&clock_page | 1);
+	before = clock_ns();
+	wrmsr(MSR_TSC, rdtsc() + (1ull << 40));
+	after = clock_ns();
+	check(after >= before && after - before < 1000000000, "the clock knows of a TSC write");
+}
+
 int main(void)
 {
 	traps_init();
@@ -153,6 +187,7 @@ int main(void)
 	stored();
 	efer();
 	tsc();
+	paravirtual_clock();
 	if (!on_bare_tcg())
 		refused();
 	return checks_done("msr");

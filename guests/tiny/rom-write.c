@@ -5,7 +5,8 @@
 #define ROM 0xf0000u
 #define WORDS 16
 
-static uint32_t before[WORDS];
+/* What was there; what a copy would put there instead. */
+static uint32_t before[2 * WORDS];
 
 static bool unchanged(void)
 {
@@ -17,7 +18,8 @@ static bool unchanged(void)
 
 int main(void)
 {
-	uint32_t old = ~mmio_read(ROM + 8), di = ROM, n = WORDS;
+	uint32_t old = ~mmio_read(ROM + 8), di = ROM, n = WORDS, stack = ROM + 16;
+	const uint32_t *from = before + WORDS;
 
 	for (unsigned i = 0; i < WORDS; i++)
 		before[i] = mmio_read(ROM + i * 4);
@@ -35,6 +37,26 @@ int main(void)
 	__asm__ volatile("rep stosl" : "+D"(di), "+c"(n) : "a"(0x5aa55aa5) : "memory");
 	check(unchanged(), "rep stos");
 	check(di == ROM + WORDS * 4 && n == 0, "rep stos ends with edi %x ecx %u", di, n);
+	di = ROM;
+	n = WORDS;
+	__asm__ volatile("rep movsl" : "+D"(di), "+c"(n), "+S"(from) : : "memory");
+	check(unchanged(), "rep movs");
+	__asm__ volatile("xchg %%esp, %0\n\tpush $1\n\tcall 1f\n1:\txchg %%esp, %0"
+			 : "+r"(stack)
+			 :
+			 : "memory");
+	check(unchanged() && stack == ROM + 8, "push and call");
+	n = ~before[3];
+	__asm__ volatile("lock cmpxchg %2, (%1)"
+			 : "+a"(n)
+			 : "r"(ROM + 12), "r"(0)
+			 : "memory", "cc");
+	check(unchanged() && n == before[3], "cmpxchg that fails");
+	__asm__ volatile("lock cmpxchg %2, (%1)"
+			 : "+a"(n)
+			 : "r"(ROM + 12), "r"(0)
+			 : "memory", "cc");
+	check(unchanged() && n == before[3], "cmpxchg that succeeds");
 	for (unsigned i = 0; i < 100; i++)
 		mmio_write(ROM + i * 4 % (WORDS * 4), i);
 	check(unchanged(), "a hundred more");

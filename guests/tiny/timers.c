@@ -34,6 +34,7 @@
 #define LVT_EXTINT 0x700u
 #define DIVIDE_BY_1 0xbu
 #define ICR_SELF 0x40000u
+#define ICR_NMI 0x400u
 #define VECTOR_TIMER 0x31
 #define VECTOR_IPI 0x35
 
@@ -146,6 +147,30 @@ static void self_ipi(void)
 	check(irq_count[VECTOR_IPI] == before + 2, "until TPR is lower");
 }
 
+/* One NMI comes, another while its handler runs: it waits for IRET, and for nothing else;
+ * interrupts are off all the time. */
+static volatile uint32_t nmis, nmi_depth, nmi_nested;
+
+static void on_nmi(void)
+{
+	nmi_nested += nmi_depth++ > 0;
+	if (nmis++ == 0)
+		mmio_write(LAPIC_ICR, ICR_SELF | ICR_NMI);
+	for (unsigned i = 0; i < 100; i++)
+		outb(0x80, 0);
+	nmi_depth--;
+}
+
+static void nmi(void)
+{
+	nmi_hook = on_nmi;
+	mmio_write(LAPIC_ICR, ICR_SELF | ICR_NMI);
+	for (unsigned i = 0; i < 100; i++)
+		outb(0x80, 0);
+	check(nmis == 2, "an NMI and the one behind it come with IF=0 (%u)", nmis);
+	check(nmi_nested == 0, "one after the other");
+}
+
 static void lapic_timer(void)
 {
 	uint32_t count, before;
@@ -202,6 +227,7 @@ int main(void)
 	pit();
 	interrupt_flag();
 	self_ipi();
+	nmi();
 	lapic_timer();
 	under_exits();
 	return checks_done("timers");

@@ -35,6 +35,37 @@ BAD_LINES = {
     "more-than-the-host-has": (stock(mem=4096), r"deb64: not started: too little memory"),
 }
 
+# Files that are no kernel, or only the beginning of one: what is made of the stock kernel's
+# bytes, and what is said about it.
+BAD_FILES = {
+    "empty": (lambda kernel: b"", r'bad.*: its file is empty: expected '),
+    "text": (lambda kernel: b"this is no kernel\n" * 100,
+             r"bad: not started: its kernel is neither a bzImage nor a multiboot kernel"),
+    "cut-in-the-header": (lambda kernel: kernel[:600],
+                          r"bad: not started: its kernel is broken: the setup header is cut"),
+    "cut-in-the-setup-code": (lambda kernel: kernel[:9000],
+                              r"bad: not started: its kernel is broken: the file ends after 9000"),
+    "cut-in-the-middle": (lambda kernel: kernel[:len(kernel) // 2],
+                          r"bad: not started: its kernel is broken: its file has \d+ bytes"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_file_and_the_other_guest_still_starts(boot, tmp_path, case):
+    make, message = BAD_FILES[case]
+    (tmp_path / "bad").write_bytes(make(xihv.KERNEL.read_bytes()))
+    machine = boot([f"{tmp_path}/bad kernel vm=bad mem=128M", HELLO], limit=120)
+    machine.expect_all([message, r"hello: ended: .*exit status 33"])
+    check_console(machine)
+
+
+def test_lines_with_mistakes_take_no_place_of_right_ones(boot):
+    wrong = [xihv.tiny_module("hello", f"w{i}", mem=9) for i in range(8)]
+    machine = boot(wrong + [HELLO], limit=120)
+    machine.expect(r'word "mem=9M": expected a multiple of 2M', 60)
+    machine.expect(r"hello: ended: .*exit status 33", 60)
+    check_console(machine)
+
 
 @pytest.mark.parametrize("case", BAD_LINES)
 def test_bad_line_and_the_other_guest_still_starts(boot, case):
@@ -57,8 +88,9 @@ def test_unknown_word_on_xihvs_own_line(boot):
 @pytest.mark.parametrize("guest,message", [
     ("triple-fault", r"triple-fault: (killed|ended): .*(triple fault|shutdown)"),
     ("hole", r"hole: killed: .*d0000000"),
-    ("mmio-odd", r"mmio-odd: killed: .*"),
-], ids=["triple-fault", "hole", "mmio-odd"])
+    ("mmio-odd", r"mmio-odd: killed: .* bytes 0f 29( [0-9a-f]{2}){6}\r*\n"),
+    ("stack-in-hole", r"stack-in-hole: killed: .*vector 0x6 .*d0000"),
+], ids=["triple-fault", "hole", "mmio-odd", "stack-in-hole"])
 def test_guest_that_breaks_a_rule_dies_alone(boot, guest, message):
     machine = boot([xihv.tiny_module(guest), xihv.tiny_module("hello")], limit=120)
     machine.expect_all([message, guest + r": vCPU 0 rip 0x[0-9a-f]+ .*cr3 0x",
@@ -72,9 +104,40 @@ def test_write_to_rom_is_ignored_counted_and_said_once(boot):
     machine.expect(r"rom-write: a write to ROM at 0x[0-9a-f]+ is ignored", 60)
     machine.expect(r"rom-write: ended: .*\n", 60)
     check_console(machine)
+    # The ways of rom-write.c: six of one write, two of sixteen, push and call, cmpxchg
+    # (which writes whether it succeeds or not) twice, a hundred.
+    assert "writes to ROM %d," % (5 + 2 * 16 + 2 + 2 + 100) in machine.key("g")
     log = machine.log()
     assert "FAIL" not in log
     assert log.count("a write to ROM at") == 1
+
+
+def test_port_0xf4_without_debugexit_is_nothing(boot):
+    machine = boot([xihv.tiny_module("hello", words="")], limit=120)
+    machine.expect(r"hello: vCPU 0 halted with interrupts off", 60)
+    machine.input_to("xihv")
+    assert "running" in machine.key("g")
+    machine.send("k")
+    machine.expect(r"kill which guest\? 1 hello", 20)
+    machine.send("1")
+    machine.expect(r"hello: ended: killed from the console", 20)
+    check_console(machine)
+
+
+def test_keys_answer_while_a_guest_prints(boot):
+    machine = boot([xihv.tiny_module("flood")], limit=120)
+    machine.expect(xihv.INPUT_GUEST, 60)
+    machine.expect(r"flood: line 1000 ", 60)
+    machine.input_to("xihv")
+    answers = {"y": "pfault", "Y": "cleared", "e": "total", "E": "cleared", "o": "# EOF",
+               "g": "running", "r": "rip", "m": "MiB free", "h": "shadow", "p": "hidden"}
+    for key, answer in answers.items():
+        assert answer in machine.key(key), key
+    machine.input_to("flood")
+    machine.expect(r"^flood: line \d+ .*\n", 20)
+    machine.input_to("xihv")
+    machine.send("q")
+    assert machine.wait_end(30) == 0
 
 
 def start_again(machine):

@@ -37,6 +37,7 @@ static int new_kernel(void **state)
 	for (unsigned i = PAYLOAD; i < FILE_BYTES; i++)
 		file[i] = (uint8_t)(i * 7);
 	put(0x1f1, SETUP_SECTS, 1);
+	put(0x1f4, (FILE_BYTES - PAYLOAD) / 16, 4);
 	put(0x1fe, 0xaa55, 2);
 	put(0x200, 0x6aeb, 2); /* jmp: header ends at 0x202 + 0x6a */
 	memcpy(file + 0x202, "HdrS", 4);
@@ -266,6 +267,23 @@ static void broken_headers(void **state)
 	}
 }
 
+/* What follows the kernel (a signature) does no harm; a byte less is still its last
+ * paragraph, a paragraph less is not. */
+static void cut_file(void **state)
+{
+	(void)state;
+	put(0x1f4, (FILE_BYTES - PAYLOAD) / 16 - 1, 4);
+	assert_int_equal(load(""), 0);
+	new_kernel(state);
+	fake_guest_kernel(file, FILE_BYTES - 15, "");
+	assert_int_equal(fake_guest_load(&entry), 0);
+	new_kernel(state);
+	fake_guest_kernel(file, FILE_BYTES - 16, "");
+	assert_int_equal(fake_guest_load(&entry), -ENOEXEC);
+	assert_non_null(
+		strstr(host_printk_buf, "its file has 32752 bytes, its header speaks of 32768"));
+}
+
 static void no_kernel(void **state)
 {
 	(void)state;
@@ -348,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup(too_little_memory, new_kernel),
 		cmocka_unit_test_setup(command_line_limit, new_kernel),
 		cmocka_unit_test_setup(broken_headers, new_kernel),
+		cmocka_unit_test_setup(cut_file, new_kernel),
 		cmocka_unit_test_setup(no_kernel, new_kernel),
 		cmocka_unit_test_setup(hostile, new_kernel),
 		cmocka_unit_test_setup(real_kernel, new_kernel),

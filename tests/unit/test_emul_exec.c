@@ -225,6 +225,11 @@ static void locked_operations_are_atomic(void **state)
 	assert_int_equal(mem_at(0, 4), 20);
 	assert_int_equal(f.regs.gpr[REG_RAX], 26);
 	f.atomics = 0;
+	assert_int_equal(RUN("\x87\x03"), EMUL_OK);
+	assert_int_equal(f.atomics,
+			 1); /* without a rival there is one try: one write to a device */
+	assert_int_equal(RUN("\x87\x03"), EMUL_OK);
+	f.atomics = 0;
 	assert_int_equal(RUN("\x01\x03"), EMUL_OK); /* add without LOCK is none */
 	assert_int_equal(f.atomics, 0);
 	assert_int_equal(mem_at(0, 4), 46);

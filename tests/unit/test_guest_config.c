@@ -270,6 +270,13 @@ static void too_many(void **state)
 	assert_non_null(strstr(host_printk_buf, "3 modules behind the first 32 were dropped"));
 	assert_non_null(strstr(host_printk_buf,
 			       "\"kernel vm=g8 mem=64M\": one guest too many: expected at most 8"));
+	/* Lines that are wrong take no right one's place. */
+	bi.modules_dropped = 0;
+	strcpy(bi.module[0].line, "kernel vm=g0 mem=1");
+	assert_int_equal(parse(), VM_MAX);
+	assert_string_equal(out[0].name, "g1");
+	assert_string_equal(out[VM_MAX - 1].name, "g8");
+	assert_null(strstr(host_printk_buf, "too many"));
 	memset(&bi, 0, sizeof(bi));
 	line("kernel vm=a mem=64M");
 	for (int i = 0; i < VM_MAX_MODULES + 1; i++)

@@ -51,7 +51,6 @@ static void ranges_against_bits(void **state)
 		assert_int_equal(add ? range_add(&s, a, e) : range_remove(&s, a, e), 0);
 		memset(bit + a, add, e - a);
 		check_set(&s, bit);
-		assert_int_equal(range_contains(&s, a, e) && add && a < e, add && a < e);
 	}
 }
 

@@ -665,6 +665,7 @@ static void test_creation_failures(void **state)
 		if (!err)
 			break;
 		assert_int_equal(err, -12);
+		assert_null(g->v.mmu); /* by which its owner knows that there is nothing to undo */
 		assert_int_equal(fake_log.pages_out, 0);
 		assert_int_equal(fake_log.mem_out, 0);
 		assert_int_equal(g->mmu.nr_vcpus, 0);

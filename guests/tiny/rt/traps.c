@@ -8,6 +8,7 @@ volatile struct trap_seen seen;
 volatile uint32_t trap_resume;
 volatile uint32_t irq_count[TRAP_VECTORS];
 void (*irq_hook)(uint32_t vector);
+void (*nmi_hook)(void);
 
 extern void (*const trap_stubs[TRAP_VECTORS])(void);
 
@@ -15,6 +16,10 @@ void trap(struct trap_frame *f);
 
 void trap(struct trap_frame *f)
 {
+	if (f->vector == VECTOR_NMI && nmi_hook) {
+		nmi_hook();
+		return;
+	}
 	seen.vector = f->vector;
 	seen.error = f->error;
 	seen.eip = f->eip;

@@ -10,6 +10,7 @@
 
 #define TRAP_VECTORS 64
 #define FIRST_IRQ 32 /* vectors from here are counted and return */
+#define VECTOR_NMI 2
 #define NO_TRAP 0xffffffffu
 
 struct trap_frame {
@@ -30,6 +31,9 @@ extern volatile uint32_t irq_count[TRAP_VECTORS];
 
 /* Called for vectors from FIRST_IRQ before they return (end-of-interrupt); may be NULL. */
 extern void (*irq_hook)(uint32_t vector);
+
+/* Called for NMIs, which return then; NULL: an NMI is an exception like others. */
+extern void (*nmi_hook)(void);
 
 /* GDT, TSS, IDT with all stubs. */
 void traps_init(void);

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""Our own test guests (guests/tiny/README.md), all at once: so they also show that guests do
+not disturb each other. `switch` is there twice, for what it tests are the switches."""
+
+import pytest
+
+import xihv
+
+GUESTS = ["paging", "exceptions", "timers", "msr", "switch"]
+
+
+@pytest.mark.parametrize("cpu", xihv.CPUS)
+def test_tiny_guests_at_once(boot, cpu):
+    modules = [xihv.tiny_module(g) for g in GUESTS] + [xihv.tiny_module("switch", "switch2")]
+    machine = boot(modules, cpu=cpu, limit=180)
+    machine.expect_all([g + r": ended: debugexit code 16 " for g in GUESTS + ["switch2"]])
+    assert "FAIL" not in machine.log()
+
+
+@pytest.mark.parametrize("cpu", xihv.CPUS)
+def test_random_accesses_hurt_nobody_else(boot, cpu):
+    machine = boot([xihv.tiny_module("random"), xihv.tiny_module("switch")], cpu=cpu, limit=120)
+    machine.expect_all([r"random: (ended|killed|reset): ", r"switch: ended: debugexit code 16 "])
+    machine.input_to("xihv")
+    assert "shadow" in machine.key("h")
