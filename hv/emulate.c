@@ -227,19 +227,28 @@ static void inject(struct vcpu *v, const struct emul_fault *f)
 		vcpu_inject_exception(v, f->vector, f->has_error, f->error);
 }
 
-static void kill_with_bytes(struct vcpu *v)
+static const char *what_is_at(struct vcpu *v, gpa_t gpa)
+{
+	enum p2m_kind kind = p2m_lookup(&v->vm->p2m, gpa_to_gfn(gpa)).kind;
+
+	if (kind != P2M_NONE)
+		return kind == P2M_ROM ? "ROM" : "RAM";
+	return iobus_claims(&v->vm->mmio, gpa.v) ? "a device" : "no memory";
+}
+
+static void kill_with_bytes(struct vcpu *v, gpa_t gpa)
 {
 	uint8_t b[8] = { 0 };
 	struct vcpu_emul e = { .ctx = { .ops = &ops, .regs = &v->regs, .cpl = 0 }, .v = v };
-	struct segment cs;
+	unsigned mode;
 
-	vendor->get_segment(v, SEG_CS, &cs);
-	if (emul_read(&e.ctx, cs.base + v->regs.rip, b, sizeof(b)) != EMUL_OK)
+	if (emul_read(&e.ctx, vendor->get_linear_rip(v, &mode), b, sizeof(b)) != EMUL_OK)
 		memset(b, 0, sizeof(b));
 	vm_kill(v,
-		"an instruction outside the emulator's scope on a device's or ROM address, bytes "
+		"an instruction that the emulator lacks at guest physical 0x%llx (%s), bytes "
 		"%02x %02x %02x %02x %02x %02x %02x %02x",
-		b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
+		(unsigned long long)gpa.v, what_is_at(v, gpa), b[0], b[1], b[2], b[3], b[4], b[5],
+		b[6], b[7]);
 }
 
 static struct vcpu_emul context(struct vcpu *v)
@@ -261,8 +270,6 @@ static bool accessed(struct vcpu *v, const struct vcpu_emul *e, enum emul_result
 {
 	if (r == EMUL_FAULT)
 		inject(v, &e->ctx.fault);
-	else if (r == EMUL_UNHANDLED)
-		kill_with_bytes(v);
 	return r == EMUL_OK;
 }
 
@@ -295,7 +302,7 @@ void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 	vcpu_skip(v, insn->len);
 }
 
-void vcpu_emulate(struct vcpu *v)
+void vcpu_emulate(struct vcpu *v, gpa_t gpa)
 {
 	const struct insn *insn = vcpu_insn(v);
 	struct vcpu_emul e = context(v);
@@ -304,11 +311,9 @@ void vcpu_emulate(struct vcpu *v)
 
 	if (!insn)
 		return;
-	if (insn->op == INSN_NONE) {
-		kill_with_bytes(v);
-		return;
-	}
-	r = emul_execute(&e.ctx, insn);
-	if (accessed(v, &e, r) && v->regs.rip != rip)
+	r = insn->op == INSN_NONE ? EMUL_UNHANDLED : emul_execute(&e.ctx, insn);
+	if (r == EMUL_UNHANDLED)
+		kill_with_bytes(v, gpa);
+	else if (accessed(v, &e, r) && v->regs.rip != rip)
 		vcpu_skip(v, 0);
 }

@@ -32,14 +32,14 @@ static unsigned fault_access(struct vcpu *v, uint32_t error)
 
 /* What no shadow entry can express is done by the emulator; but it knows instructions only,
  * and the one at rip has nothing to do with the delivery of an event. */
-static void emulate_access(struct vcpu *v, uint64_t va)
+static void emulate_access(struct vcpu *v, uint64_t va, gpa_t gpa)
 {
 	if (unlikely(v->delivering.type != EVENT_NONE))
 		vm_kill(v,
 			"to deliver vector 0x%x it uses 0x%llx, which is a device's, ROM or no memory",
 			v->delivering.vector, (unsigned long long)va);
 	else
-		vcpu_emulate(v);
+		vcpu_emulate(v, gpa);
 }
 
 void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
@@ -61,10 +61,10 @@ void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 				(unsigned long long)fault.gpa.v);
 			break;
 		}
-		emulate_access(v, va);
+		emulate_access(v, va, fault.gpa);
 		break;
 	case MMU_EMULATE:
-		emulate_access(v, va);
+		emulate_access(v, va, fault.gpa);
 		break;
 	case MMU_FATAL:
 	default:

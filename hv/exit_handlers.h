@@ -33,7 +33,7 @@ void exit_wrmsr(struct vcpu *v, unsigned len);
 void exit_xsetbv(struct vcpu *v, unsigned len);
 void exit_hlt(struct vcpu *v, unsigned len);
 
-/* IN or OUT of EAX; string forms go to vcpu_emulate. */
+/* IN or OUT of EAX; string forms go to vcpu_emulate_string_io. */
 void exit_io(struct vcpu *v, uint16_t port, unsigned size, bool in, unsigned len);
 
 /* VMCALL, VMMCALL: KVM's hypercalls; none is offered, so -KVM_ENOSYS. */

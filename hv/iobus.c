@@ -41,6 +41,11 @@ static const struct io_range *find(struct iobus *b, uint64_t addr)
 	return NULL;
 }
 
+bool iobus_claims(struct iobus *b, uint64_t addr)
+{
+	return find(b, addr);
+}
+
 static uint64_t ones(unsigned size)
 {
 	return ~UINT64_C(0) >> (64 - 8 * size);

@@ -35,6 +35,9 @@ struct iobus {
 must_check int iobus_add(struct iobus *b, uint64_t base, uint64_t len, const struct io_ops *ops,
 			 void *dev);
 
+/* Somebody answers there. */
+bool iobus_claims(struct iobus *b, uint64_t addr);
+
 /* True if somebody answered; else a read gives all ones of `size` and a write is lost.
  * An access that crosses a range's end is split into bytes. */
 bool iobus_read(struct iobus *b, uint64_t addr, unsigned size, uint64_t *val);

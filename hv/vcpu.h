@@ -106,8 +106,15 @@ const struct insn *vcpu_insn(struct vcpu *v);
 const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode);
 
 /* Execute the instruction at rip, which touched something that no shadow entry can
- * express (MMIO, ROM, CR0.WP=0 under SMAP). Kills the guest if it is out of scope. */
-void vcpu_emulate(struct vcpu *v);
+ * express (MMIO, ROM, CR0.WP=0 under SMAP). `gpa` is where, for the message
+ * with which a guest ends whose instruction is out of scope. */
+void vcpu_emulate(struct vcpu *v, gpa_t gpa);
+
+/* INS and OUTS, which may touch memory that way as well. */
+static inline void vcpu_emulate_string_io(struct vcpu *v)
+{
+	vcpu_emulate(v, GPA(0));
+}
 
 /* LMSW and SMSW, whose operand may be memory. */
 void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn);

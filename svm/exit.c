@@ -130,7 +130,7 @@ static void on_io(struct vcpu *v)
 	uint64_t info = to_vmcb(v)->exit_info1;
 
 	if (info & IOIO_STRING)
-		vcpu_emulate(v);
+		vcpu_emulate_string_io(v);
 	else
 		exit_io(v, info >> IOIO_PORT_SHIFT, info >> IOIO_SIZE_SHIFT & IOIO_SIZE_MASK,
 			info & IOIO_IN, to_vmcb(v)->exit_info2 - v->regs.rip);

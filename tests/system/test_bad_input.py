@@ -88,7 +88,7 @@ def test_unknown_word_on_xihvs_own_line(boot):
 @pytest.mark.parametrize("guest,message", [
     ("triple-fault", r"triple-fault: (killed|ended): .*(triple fault|shutdown)"),
     ("hole", r"hole: killed: .*d0000000"),
-    ("mmio-odd", r"mmio-odd: killed: .* bytes 0f 29( [0-9a-f]{2}){6}\r*\n"),
+    ("mmio-odd", r"mmio-odd: killed: .* 0xfee00080 \(a device\), bytes 0f 29( [0-9a-f]{2}){6}\r*\n"),
     ("stack-in-hole", r"stack-in-hole: killed: .*vector 0x6 .*d0000"),
 ], ids=["triple-fault", "hole", "mmio-odd", "stack-in-hole"])
 def test_guest_that_breaks_a_rule_dies_alone(boot, guest, message):
