@@ -12,14 +12,12 @@
  * the p2m drops from it on any CPU.
  *
  * Keeps: I1 by spte.h; I2 as nothing is kept that could be out of sync; I6: tables for the
- * longest path are free before a fill begins; I7: set_entry() is the one place that counts;
- * I10: PDPTEs never change; I13; I14: a flush is bounded by the pool; I17: whoever drops an
- * entry or a table tells the hardware before the lock is let go.
+ * longest path are free before a fill begins; I7 and I14 in vtlb_tables.c; I10: PDPTEs never
+ * change; I13; I17: whoever drops an entry or a table tells the hardware before the lock is
+ * let go.
  */
 #include "mmu/engine.h"
-#include "mmu/list.h"
-#include "mmu/pool.h"
-#include "mmu/spte.h"
+#include "mmu/vtlb_tables.h"
 
 #define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
 #define ENOMEM 12
@@ -31,203 +29,9 @@
 #define FIXED_TABLES (1 + PAE_PDPTES)
 #define MIN_POOL (FIXED_TABLES + LONGEST_PATH)
 
-struct table {
-	struct mmu_spage page; /* first: the pool's */
-	struct mmu_list node; /* in vtlb.local or vtlb.quiet */
-	struct table *parent; /* NULL: fixed */
-	uint16_t parent_index;
-	uint16_t lo, hi; /* entries outside lo..hi are 0; lo > hi: all are */
-	uint16_t nr_present;
-	uint16_t nr_global; /* leaves with SPTE_GLOBAL */
-	uint8_t level;
-	bool is_local; /* in vtlb.local */
-	bool has_pieces; /* some entry has or had SPTE_SPLIT */
-};
-
-struct vtlb {
-	struct mmu_pool pool;
-	struct mmu_list local; /* tables that may hold leaves which a CR3 load drops */
-	struct mmu_list quiet; /* all others */
-	struct table *pml4;
-	struct table *pd[PAE_PDPTES];
-	/* The level-1 table that was used last and the 2 MiB that it maps, where nothing on the
-	 * path to it has_pieces; NULL: none. Faults and INVLPGs come in runs. */
-	struct table *recent;
-	uint64_t recent_2m;
-	pfn_t pae_root; /* holds the four PDPTEs */
-	bool has_pae_root;
-};
-
-static unsigned level_shift(unsigned level)
-{
-	return PAGE_SHIFT + (level - 1) * SPTE_INDEX_BITS;
-}
-
-static bool is_leaf(unsigned level, uint64_t spte)
-{
-	return level == 1 || spte_is_large(spte);
-}
-
-static struct table *child_of(const struct vtlb *t, uint64_t spte)
-{
-	return (struct table *)mmu_pool_find(&t->pool, spte_pfn(spte));
-}
-
-static struct table *top_table(const struct mmu_vcpu *v, const struct vtlb *t, gva_t va)
+static struct vtlb_table *top_table(const struct mmu_vcpu *v, const struct vtlb *t, gva_t va)
 {
 	return v->hw.long_mode ? t->pml4 : t->pd[(va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
-}
-
-/* ---- entries and tables ---- */
-
-/* `old` is what entry `i` holds: callers have looked, and the compiler drops what can not be. */
-static always_inline void set_entry(struct table *s, unsigned i, uint64_t old, uint64_t new)
-{
-	__atomic_store_n(&s->page.spt[i], new, __ATOMIC_RELAXED);
-	if (old) {
-		s->nr_present--;
-		s->nr_global -= (old & SPTE_GLOBAL) != 0;
-	}
-	if (new) {
-		s->nr_present++;
-		s->nr_global += (new &SPTE_GLOBAL) != 0;
-		if (i < s->lo)
-			s->lo = i;
-		if (i > s->hi)
-			s->hi = i;
-	}
-}
-
-static void set_empty(struct table *s)
-{
-	s->lo = SPTE_ENTRIES;
-	s->hi = 0;
-	s->nr_present = s->nr_global = 0;
-	s->has_pieces = false;
-}
-
-/* Zero all entries; children are the caller's business. */
-static void clear_table(struct table *s)
-{
-	for (unsigned i = s->lo; i <= s->hi; i++)
-		__atomic_store_n(&s->page.spt[i], 0, __ATOMIC_RELAXED);
-	set_empty(s);
-}
-
-static void make_quiet(struct vtlb *t, struct table *s)
-{
-	s->is_local = false;
-	list_move(&t->quiet, &s->node);
-}
-
-static void make_local(struct vtlb *t, struct table *s)
-{
-	s->is_local = true;
-	list_move(&t->local, &s->node);
-}
-
-static struct table *take_table(struct vtlb *t, unsigned level)
-{
-	struct table *s = (struct table *)mmu_pool_take(&t->pool);
-
-	s->level = level;
-	s->parent = NULL;
-	s->is_local = false;
-	set_empty(s);
-	list_add(&t->quiet, &s->node);
-	return s;
-}
-
-/* `s` is empty and no entry leads to it any more. */
-static void put_table(struct vtlb *t, struct table *s)
-{
-	t->recent = NULL;
-	list_del(&s->node);
-	mmu_pool_put(&t->pool, &s->page);
-}
-
-static struct table *add_table(struct vtlb *t, struct table *parent, unsigned i)
-{
-	struct table *s = take_table(t, parent->level - 1);
-
-	s->parent = parent;
-	s->parent_index = i;
-	set_entry(parent, i, 0, pfn_to_hpa(s->page.pfn).v | SPTE_TABLE);
-	return s;
-}
-
-/* Drop entry `i` with all below it. */
-static void zap_entry(struct vtlb *t, struct table *s, unsigned i)
-{
-	uint64_t old = s->page.spt[i];
-	struct table *child;
-
-	if (!old)
-		return;
-	set_entry(s, i, old, 0);
-	if (is_leaf(s->level, old))
-		return;
-	child = child_of(t, old);
-	if (child->level > 1)
-		for (unsigned j = child->lo; j <= child->hi; j++)
-			zap_entry(t, child, j);
-	clear_table(child);
-	put_table(t, child);
-}
-
-/* An empty table goes back to the pool, and so do parents that it leaves empty. */
-static void release_if_empty(struct vtlb *t, struct table *s)
-{
-	while (!s->nr_present) {
-		struct table *parent = s->parent;
-
-		set_empty(s);
-		if (!parent)
-			return;
-		set_entry(parent, s->parent_index, parent->page.spt[s->parent_index], 0);
-		put_table(t, s);
-		s = parent;
-	}
-}
-
-static void drop_all(struct vtlb *t)
-{
-	struct mmu_list *lists[] = { &t->local, &t->quiet };
-
-	for (unsigned l = 0; l < 2; l++) {
-		struct mmu_list *n = lists[l]->next, *next;
-
-		for (; n != lists[l]; n = next) {
-			struct table *s = list_entry(n, struct table, node);
-
-			next = n->next;
-			clear_table(s);
-			if (s->parent)
-				put_table(t, s);
-			else if (s->is_local)
-				make_quiet(t, s);
-		}
-	}
-}
-
-static void drop_local(struct vtlb *t)
-{
-	while (!list_empty(&t->local)) {
-		struct table *s = list_entry(t->local.next, struct table, node);
-
-		make_quiet(t, s);
-		if (s->level == 1 && !s->nr_global) {
-			clear_table(s);
-		} else {
-			for (unsigned i = s->lo; i <= s->hi; i++) {
-				uint64_t e = s->page.spt[i];
-
-				if (e && is_leaf(s->level, e) && !(e & SPTE_GLOBAL))
-					set_entry(s, i, e, 0);
-			}
-		}
-		release_if_empty(t, s);
-	}
 }
 
 /* ---- faults ---- */
@@ -237,23 +41,23 @@ static cold void recycle(struct mmu_vcpu *v, struct vtlb *t)
 {
 	uint64_t start = mmu_clock();
 
-	drop_all(t);
+	vtlb_drop_all(t);
 	mmu_hw_flush(v);
 	mmu_record_locked(v, MMU_OP_RECLAIM, start);
 }
 
-static void remember(struct vtlb *t, struct table *s, gva_t va)
+static void remember(struct vtlb *t, struct vtlb_table *s, gva_t va)
 {
 	t->recent = s;
 	t->recent_2m = va.v >> PAGE_SHIFT_2M;
 }
 
-static struct table *recent_table(const struct vtlb *t, gva_t va)
+static struct vtlb_table *recent_table(const struct vtlb *t, gva_t va)
 {
 	return t->recent && t->recent_2m == va.v >> PAGE_SHIFT_2M ? t->recent : NULL;
 }
 
-static void note_pieces(struct vtlb *t, struct table *s)
+static void note_pieces(struct vtlb *t, struct vtlb_table *s)
 {
 	s->has_pieces = true;
 	t->recent = NULL;
@@ -263,26 +67,26 @@ static void note_pieces(struct vtlb *t, struct table *s)
  * The table at `level` on the path to `va`, made where it is not there. Entries that a
  * guest page of 2^page_shift bytes covers whole are marked for INVLPG.
  */
-static struct table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned level,
-			      unsigned page_shift)
+static struct vtlb_table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned level,
+				   unsigned page_shift)
 {
-	struct table *s = top_table(v, t, va);
-	unsigned shift = level_shift(s->level);
+	struct vtlb_table *s = top_table(v, t, va);
+	unsigned shift = vtlb_level_shift(s->level);
 	bool pieces = false;
 
 	for (; s->level > level; shift -= SPTE_INDEX_BITS) {
 		unsigned i = spte_index(va, shift);
 		uint64_t e = s->page.spt[i];
-		struct table *child;
+		struct vtlb_table *child;
 
 		if (likely(e && !spte_is_large(e))) {
-			child = child_of(t, e);
+			child = vtlb_child_of(t, e);
 		} else {
 			if (e) {
-				set_entry(s, i, e, 0);
+				vtlb_set_entry(s, i, e, 0);
 				mmu_hw_flush_page(v, va);
 			}
-			child = add_table(t, s, i);
+			child = vtlb_add_table(t, s, i);
 		}
 		if (unlikely(page_shift >= shift)) {
 			s->page.spt[i] |= SPTE_SPLIT;
@@ -300,38 +104,39 @@ static struct table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsi
  * The table that will hold a 2 MiB leaf for `va`. Where a table of small pages is in the
  * way and in use, that one: the large page is then filled in small pieces.
  */
-static struct table *table_for_large(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
-				     unsigned page_shift)
+static struct vtlb_table *table_for_large(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
+					  unsigned page_shift)
 {
-	struct table *pd = table_at(v, t, va, PD_LEVEL, page_shift);
+	struct vtlb_table *pd = table_at(v, t, va, PD_LEVEL, page_shift);
 	unsigned i = spte_index(va, PAGE_SHIFT_2M);
 	uint64_t e = pd->page.spt[i];
 
 	if (!e || spte_is_large(e))
 		return pd;
-	if (child_of(t, e)->nr_present)
+	if (vtlb_child_of(t, e)->nr_present)
 		return table_at(v, t, va, PD_LEVEL - 1, page_shift);
-	zap_entry(t, pd, i);
+	vtlb_zap_entry(t, pd, i);
 	mmu_hw_flush_page(v, va);
 	return pd;
 }
 
 /* Drop the entry that maps `va`; false if there is none. */
-static bool drop_leaf(struct table *s, gva_t va)
+static bool drop_leaf(struct vtlb_table *s, gva_t va)
 {
-	unsigned i = spte_index(va, level_shift(s->level));
+	unsigned i = spte_index(va, vtlb_level_shift(s->level));
 	uint64_t old = s->page.spt[i];
 
 	if (!old)
 		return false;
-	set_entry(s, i, old, 0);
+	vtlb_set_entry(s, i, old, 0);
 	return true;
 }
 
 /* Put the leaf in; false: it was there. The hardware is told unless nothing was. */
-static bool install(struct mmu_vcpu *v, struct vtlb *t, struct table *s, gva_t va, uint64_t spte)
+static bool install(struct mmu_vcpu *v, struct vtlb *t, struct vtlb_table *s, gva_t va,
+		    uint64_t spte)
 {
-	unsigned i = spte_index(va, level_shift(s->level));
+	unsigned i = spte_index(va, vtlb_level_shift(s->level));
 	uint64_t old = s->page.spt[i];
 
 	if (unlikely(old)) {
@@ -339,9 +144,9 @@ static bool install(struct mmu_vcpu *v, struct vtlb *t, struct table *s, gva_t v
 			return false;
 		mmu_hw_flush_page(v, va);
 	}
-	set_entry(s, i, old, spte);
+	vtlb_set_entry(s, i, old, spte);
 	if (!(spte & SPTE_GLOBAL) && !s->is_local)
-		make_local(t, s);
+		vtlb_make_local(t, s);
 	return true;
 }
 
@@ -350,8 +155,9 @@ static bool install(struct mmu_vcpu *v, struct vtlb *t, struct table *s, gva_t v
  * of ours; but a supervisor access to a user page under SMAP that AC excuses was an
  * implicit one (a descriptor load), which AC does not excuse (SDM Vol. 3A 4.6.1).
  */
-static cold enum mmu_result refused(struct mmu_vcpu *v, struct table *s, gva_t va, unsigned access,
-				    const struct mmu_walk *w, struct mmu_fault *fault)
+static cold enum mmu_result refused(struct mmu_vcpu *v, struct vtlb_table *s, gva_t va,
+				    unsigned access, const struct mmu_walk *w,
+				    struct mmu_fault *fault)
 {
 	bool data = !(access & (MMU_ACC_USER | MMU_ACC_FETCH));
 
@@ -368,7 +174,7 @@ static enum mmu_result fill_locked(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
 				   const struct mmu_walk *w, struct mmu_fault *fault)
 {
 	struct p2m_entry to = mmu_p2m_lookup(v->mmu, w->gfn);
-	struct table *s;
+	struct vtlb_table *s;
 	uint64_t spte;
 
 	if (unlikely(mmu_is_mmio(to.kind, access)))
@@ -418,7 +224,7 @@ static enum mmu_result vtlb_fill(struct mmu_vcpu *v, gva_t va, unsigned access,
  * Is entry `i` of `s` part of a guest page that has entries besides those for one address?
  * A 4 MiB page (2-level guests only) covers two entries, and either may have the mark.
  */
-static inline bool in_pieces(const struct mmu_vcpu *v, const struct table *s, unsigned i)
+static inline bool in_pieces(const struct mmu_vcpu *v, const struct vtlb_table *s, unsigned i)
 {
 	uint64_t e;
 
@@ -432,23 +238,23 @@ static inline bool in_pieces(const struct mmu_vcpu *v, const struct table *s, un
 
 /* The table whose entry for `va` is a leaf or empty; or with `stop_at_pieces` the first on
  * the path where it is in_pieces(). */
-static always_inline struct table *leaf_table(const struct mmu_vcpu *v, struct vtlb *t, gva_t va,
-					      bool stop_at_pieces)
+static always_inline struct vtlb_table *leaf_table(const struct mmu_vcpu *v, struct vtlb *t,
+						   gva_t va, bool stop_at_pieces)
 {
-	struct table *s = recent_table(t, va);
+	struct vtlb_table *s = recent_table(t, va);
 	bool pieces = false;
 
 	if (s)
 		return s;
 	s = top_table(v, t, va);
-	for (unsigned shift = level_shift(s->level); s->level > 1; shift -= SPTE_INDEX_BITS) {
+	for (unsigned shift = vtlb_level_shift(s->level); s->level > 1; shift -= SPTE_INDEX_BITS) {
 		unsigned i = spte_index(va, shift);
 		uint64_t e = s->page.spt[i];
 
 		if (!e || spte_is_large(e) || (stop_at_pieces && in_pieces(v, s, i)))
 			return s;
 		pieces |= s->has_pieces;
-		s = child_of(t, e);
+		s = vtlb_child_of(t, e);
 	}
 	if (!pieces)
 		remember(t, s, va);
@@ -464,22 +270,22 @@ static void vtlb_forget(struct mmu_vcpu *v, gva_t va)
 }
 
 /* Drop all that belongs to the large guest page at entry `i`, and what else is down there. */
-static cold void drop_pieces(struct mmu_vcpu *v, struct table *s, unsigned i)
+static cold void drop_pieces(struct mmu_vcpu *v, struct vtlb_table *s, unsigned i)
 {
-	zap_entry(v->priv, s, i);
+	vtlb_zap_entry(v->priv, s, i);
 	if (v->pg.mode == PAGING_2LEVEL)
-		zap_entry(v->priv, s, i ^ 1);
+		vtlb_zap_entry(v->priv, s, i ^ 1);
 	mmu_hw_flush(v);
 }
 
 static void vtlb_invlpg(struct mmu_vcpu *v, gva_t va)
 {
-	struct table *s;
+	struct vtlb_table *s;
 
 	mmu_lock_noted(v);
 	s = leaf_table(v, v->priv, va, true);
-	if (unlikely(s->level > 1 && in_pieces(v, s, spte_index(va, level_shift(s->level))))) {
-		drop_pieces(v, s, spte_index(va, level_shift(s->level)));
+	if (unlikely(s->level > 1 && in_pieces(v, s, spte_index(va, vtlb_level_shift(s->level))))) {
+		drop_pieces(v, s, spte_index(va, vtlb_level_shift(s->level)));
 	} else {
 		drop_leaf(s, va);
 		mmu_hw_flush_page(v, va);
@@ -499,9 +305,9 @@ static void vtlb_flush(struct mmu_vcpu *v, enum mmu_flush what)
 {
 	mmu_lock_noted(v);
 	if (likely(what == MMU_FLUSH_LOCAL))
-		drop_local(v->priv);
+		vtlb_drop_local(v->priv);
 	else
-		drop_all(v->priv);
+		vtlb_drop_all(v->priv);
 	if (what == MMU_FLUSH_MODE)
 		set_hw(v);
 	mmu_hw_flush(v);
@@ -521,7 +327,7 @@ static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
 	(void)gfn;
 	(void)n;
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
-		drop_all(m->vcpus[i]->priv);
+		vtlb_drop_all(m->vcpus[i]->priv);
 }
 
 /* ---- life ---- */
@@ -555,9 +361,9 @@ static void make_fixed_tables(struct vtlb *t)
 
 	list_init(&t->local);
 	list_init(&t->quiet);
-	t->pml4 = take_table(t, PML4_LEVEL);
+	t->pml4 = vtlb_take_table(t, PML4_LEVEL);
 	for (unsigned i = 0; i < PAE_PDPTES; i++) {
-		t->pd[i] = take_table(t, PD_LEVEL);
+		t->pd[i] = vtlb_take_table(t, PD_LEVEL);
 		pdpte[i] = pfn_to_hpa(t->pd[i]->page.pfn).v | SPTE_PDPTE;
 	}
 }
@@ -570,7 +376,7 @@ static int vtlb_vcpu_init(struct mmu_vcpu *v)
 	if (!t)
 		return -ENOMEM;
 	v->priv = t;
-	err = mmu_pool_init(&t->pool, v->mmu, v->mmu->config.pool_pages, sizeof(struct table));
+	err = mmu_pool_init(&t->pool, v->mmu, v->mmu->config.pool_pages, sizeof(struct vtlb_table));
 	if (!err) {
 		err = mmu_page_alloc(v->mmu, true, &t->pae_root);
 		t->has_pae_root = !err;
