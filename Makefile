@@ -2,7 +2,8 @@
 # xihv. `make help` lists the targets. Everything that is made lies in build/.
 #
 # Variables: CROSS_COMPILE= (toolchain prefix), WERROR=0 (warnings don't stop the build),
-# V=1 (show commands), ISO_CMDLINE=, ISO_MODULES= (see the target iso).
+# LTO=0 (links in a second, not ten; each exit costs a tenth more), V=1 (show commands),
+# ISO_CMDLINE=, ISO_MODULES= (see the target iso).
 #
 # Directories hand in parts of their own by fragments: tests/unit/AREA.mk names unit tests
 # (UNIT += NAME, NAME_SRCS := ...); the others (below) may add targets, append to
@@ -15,7 +16,6 @@ MAKEFLAGS += --no-builtin-rules
 
 CROSS_COMPILE ?=
 CC := $(CROSS_COMPILE)gcc
-LD := $(CROSS_COMPILE)ld
 NM := $(CROSS_COMPILE)nm
 OBJCOPY := $(CROSS_COMPILE)objcopy
 HOSTCC ?= gcc
@@ -25,6 +25,7 @@ IASL ?= iasl
 PYTHON ?= /usr/bin/python3
 
 WERROR ?= 1
+LTO ?= 1
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
@@ -45,12 +46,17 @@ CFLAGS := -std=gnu11 -ffreestanding -O2 -g -m64 -mno-red-zone -mgeneral-regs-onl
 	-mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-fno-common -fno-delete-null-pointer-checks -Wframe-larger-than=2048 \
+	$(if $(filter 1,$(LTO)),-flto=auto) \
 	$(WARNINGS) -I.
+# What the compiler calls by itself must be there when it links.
+$(B)/obj/hv/string.o: CFLAGS += -fno-lto
 # -Ox: as many passes as jumps need; NASM's own warnings are errors like the compiler's
 ASFLAGS := -f elf64 -g -F dwarf -Ox -w+all \
 	$(if $(filter 1,$(WERROR)),-w+error) -I./ -I$(B)/
-LDFLAGS := -nostdlib -static -T linker.ld -z max-page-size=4096 -z noexecstack \
-	--build-id=none --no-warn-rwx-segments
+# Linked by the compiler with what it was compiled with: optimized as a whole, so that the
+# seams between mmu/, hv/ and a back end, chosen at link time, cost no calls.
+LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
 all: $(B)/xihv.elf ## build the hypervisor: build/xihv.elf (multiboot 1 and 2, also for qemu -kernel)
 
@@ -81,13 +87,13 @@ $(B)/symbols0.asm: hv/symbols.awk
 $(B)/xihv.pass1: $(OBJS) $(B)/symbols0.asm linker.ld
 	$(say) LD $@
 	$(Q)$(NASM) -f elf64 -o $(B)/symbols0.o $(B)/symbols0.asm
-	$(Q)$(LD) $(LDFLAGS) -o $@ $(OBJS) $(B)/symbols0.o
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(B)/symbols0.o
 
 $(B)/xihv.elf64: $(B)/xihv.pass1 hv/symbols.awk
 	$(say) LD $@
 	$(Q)$(NM) -n $< | awk -f hv/symbols.awk >$(B)/symbols.asm
 	$(Q)$(NASM) -f elf64 -o $(B)/symbols.o $(B)/symbols.asm
-	$(Q)$(LD) $(LDFLAGS) -o $@ $(OBJS) $(B)/symbols.o
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS) $(B)/symbols.o
 	$(Q)$(NM) -n $@ | awk -f hv/symbols.awk | cmp -s - $(B)/symbols.asm || \
 		{ echo "$@: functions moved between the two links"; rm -f $@; exit 1; }
 

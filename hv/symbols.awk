@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # `nm -n` of the image in, NASM out: the table of functions for backtraces (hv/symbols.c).
-# Pairs of (offset from IMAGE_VMA, offset of the name), ascending.
+# Pairs of (offset from IMAGE_VMA, offset of the name), ascending. The compiler's copies and
+# parts of a function go by its name; NASM's local labels are left out.
+{ gsub(/\.(lto_priv|isra|constprop|part|cold)(\.[0-9]+)*/, "", $3) }
 $2 ~ /^[tT]$/ && $1 ~ /^ffffffff8/ && $3 !~ /\./ && $3 !~ /^image_/ {
 	addr[n] = substr($1, 9)
 	name[n++] = $3

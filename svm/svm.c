@@ -73,7 +73,7 @@ static void find_features(void)
 {
 	svm_features.nrips = cpu_has(FEAT_NRIPS);
 	svm_features.decode_assists = cpu_has(FEAT_DECODE_ASSISTS);
-	svm_features.vmcb_clean = cpu_has(FEAT_VMCB_CLEAN);
+	svm_features.clean_after_exit = cpu_has(FEAT_VMCB_CLEAN) ? CLEAN_ALL : 0;
 	svm_features.flush_by_asid = cpu_has(FEAT_FLUSH_BY_ASID);
 	svm_features.nr_asids = cpuid(LEAF_SVM).ebx;
 }
@@ -192,7 +192,7 @@ static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 	v->regs.rflags = vmcb->rflags;
 	v->intr_shadow = vmcb->int_state & INT_STATE_SHADOW;
 	v->cr2 = vmcb->cr2;
-	vmcb->clean = svm_features.vmcb_clean ? CLEAN_ALL : 0;
+	vmcb->clean = svm_features.clean_after_exit;
 }
 
 static bool window_is_open(const struct vmcb *vmcb)

@@ -10,7 +10,8 @@
 
 /* What this CPU has, asked once at boot (APM Vol. 3, Fn8000_000A). */
 struct svm_features {
-	bool nrips, decode_assists, vmcb_clean, flush_by_asid;
+	bool nrips, decode_assists, flush_by_asid;
+	uint32_t clean_after_exit; /* VMCB clean bits; 0 where the CPU has none */
 	uint32_t nr_asids;
 };
 
