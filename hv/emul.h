@@ -56,6 +56,7 @@ enum emul_result {
 	EMUL_FAULT, /* the guest gets ctx->fault; nothing else changed */
 	EMUL_RETRY, /* memory or bytes changed meanwhile: run the guest again */
 	EMUL_UNHANDLED, /* outside the scope; nothing changed */
+	EMUL_NO_LOCK, /* emul_ops.cmpxchg only: see there; emul_execute never returns it */
 };
 
 struct emul_fault {
@@ -95,7 +96,8 @@ struct emul_ops {
 	enum emul_result (*read)(struct emul_ctx *c, uint64_t la, void *buf, unsigned size);
 	enum emul_result (*write)(struct emul_ctx *c, uint64_t la, const void *buf, unsigned size);
 	/* Atomic: if *la == *expected store *desired, else *expected = *la; size 1..16. Needs
-	 * write access in both cases. On a device register: a read, a comparison, a write. */
+	 * write access in both cases. EMUL_NO_LOCK, nothing done: that cannot be had there (a
+	 * device, ROM, two pages), the emulator makes plain accesses as a bus without LOCK does. */
 	enum emul_result (*cmpxchg)(struct emul_ctx *c, uint64_t la, void *expected,
 				    const void *desired, unsigned size, bool *done);
 	/* Ports. The CPU checked IOPL and the I/O bitmap before the exit; nobody does it again. */

@@ -135,7 +135,7 @@ static enum emul_result cmpxchg_memory(struct exec *x)
 	enum emul_result res = locate(x, size);
 
 	if (res == EMUL_OK)
-		res = x->c->ops->cmpxchg(x->c, x->la, &expected, &desired, size, &done);
+		res = emul_compare_exchange(x, &expected, &desired, size, &done);
 	if (res != EMUL_OK)
 		return res;
 	emul_flags_sub(x, acc, expected, size);
@@ -169,7 +169,7 @@ static enum emul_result exec_cmpxchg_pair(struct exec *x)
 		return res;
 	if (half == 8 && x->la % 16)
 		return emul_fault(x, VEC_GP);
-	res = x->c->ops->cmpxchg(x->c, x->la, &expected, &desired, 2 * half, &done);
+	res = emul_compare_exchange(x, &expected, &desired, 2 * half, &done);
 	if (res != EMUL_OK)
 		return res;
 	x->r.rflags = (x->r.rflags & ~RFLAGS_ZF) | (done ? RFLAGS_ZF : 0);

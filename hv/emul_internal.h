@@ -74,6 +74,10 @@ must_check enum emul_result emul_read_operand(struct exec *x, unsigned k, unsign
 must_check enum emul_result emul_update(struct exec *x, unsigned size);
 must_check enum emul_result emul_update_atomic(struct exec *x, unsigned size);
 
+/* Compare-exchange at x->la; in parts where there is no lock. */
+must_check enum emul_result emul_compare_exchange(struct exec *x, void *expected,
+						  const void *desired, unsigned size, bool *done);
+
 /* The pure part of an instruction (emul_alu.c): the destination's new value from its old
  * one and x->src, x->src2; x->r.rflags from the caller's. Can run more than once. */
 uint64_t emul_compute(struct exec *x, uint64_t old);

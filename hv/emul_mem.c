@@ -4,6 +4,7 @@
  * (I12). Works on the caller's state: no lock.
  */
 #include "hv/emul_internal.h"
+#include "hv/string.h"
 
 /* SDM Vol. 3A 3.4.5.1, table 3-1 */
 #define TYPE_CODE BIT(3)
@@ -221,10 +222,10 @@ enum emul_result emul_update(struct exec *x, unsigned size)
 	return x->c->ops->write(x->c, x->la, &v, size);
 }
 
-/* Read first, not guessed: to a device or to ROM a compare-exchange that fails is a write. */
+/* Read first, not guessed: where there is no lock the second access is a write. */
 enum emul_result emul_update_atomic(struct exec *x, unsigned size)
 {
-	uint64_t expected = 0, desired;
+	uint64_t expected = 0, desired = 0;
 	enum emul_result res = read_to_update(x, &expected, size);
 	bool done = false;
 
@@ -234,5 +235,24 @@ enum emul_result emul_update_atomic(struct exec *x, unsigned size)
 		desired = emul_compute(x, expected);
 		res = x->c->ops->cmpxchg(x->c, x->la, &expected, &desired, size, &done);
 	}
+	return res == EMUL_NO_LOCK ? x->c->ops->write(x->c, x->la, &desired, size) : res;
+}
+
+enum emul_result emul_compare_exchange(struct exec *x, void *expected, const void *desired,
+				       unsigned size, bool *done)
+{
+	const struct emul_ops *ops = x->c->ops;
+	enum emul_result res = ops->cmpxchg(x->c, x->la, expected, desired, size, done);
+	uint64_t old[2];
+
+	if (res != EMUL_NO_LOCK)
+		return res;
+	res = ops->read(x->c, x->la, old, size);
+	if (res != EMUL_OK)
+		return res;
+	*done = memcmp(old, expected, size) == 0;
+	res = ops->write(x->c, x->la, *done ? desired : old, size);
+	if (res == EMUL_OK && !*done)
+		__builtin_memcpy(expected, old, size);
 	return res;
 }

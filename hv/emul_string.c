@@ -115,8 +115,9 @@ static enum emul_result probe_destination(struct exec *x)
 	bool done;
 	enum emul_result res = emul_linear(x, SEG_ES, destination_offset(x), size, true, &la);
 
-	return res == EMUL_OK ? x->c->ops->cmpxchg(x->c, la, &expected, &desired, size, &done)
-			      : res;
+	if (res == EMUL_OK)
+		res = x->c->ops->cmpxchg(x->c, la, &expected, &desired, size, &done);
+	return res == EMUL_NO_LOCK ? EMUL_OK : res; /* not worth a write to a device */
 }
 
 static enum emul_result step_ins(struct exec *x)

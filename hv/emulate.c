@@ -155,25 +155,6 @@ static bool host_cmpxchg(void *p, void *expected, const void *desired, unsigned 
 	}
 }
 
-/*
- * Devices do not care for locks and an access across two pages is made in two parts: there
- * it is read, compare, write, as a bus without the LOCK signal does it.
- */
-static enum emul_result cmpxchg_in_parts(struct emul_ctx *c, uint64_t la, void *expected,
-					 const void *desired, unsigned size, bool *done)
-{
-	uint8_t old[16];
-	enum emul_result r = emul_read(c, la, old, size);
-
-	if (r != EMUL_OK)
-		return r;
-	*done = memcmp(old, expected, size) == 0;
-	r = emul_write(c, la, *done ? desired : old, size);
-	if (r == EMUL_OK && !*done)
-		memcpy(expected, old, size);
-	return r;
-}
-
 static enum emul_result emul_cmpxchg(struct emul_ctx *c, uint64_t la, void *expected,
 				     const void *desired, unsigned size, bool *done)
 {
@@ -182,12 +163,12 @@ static enum emul_result emul_cmpxchg(struct emul_ctx *c, uint64_t la, void *expe
 	enum emul_result r;
 
 	if (first_part(la, size) < size)
-		return cmpxchg_in_parts(c, la, expected, desired, size, done);
+		return EMUL_NO_LOCK;
 	r = resolve(c, la, MMU_ACC_WRITE, &gpa, &ram);
 	if (r != EMUL_OK)
 		return r;
 	if (!ram)
-		return cmpxchg_in_parts(c, la, expected, desired, size, done);
+		return EMUL_NO_LOCK;
 	*done = host_cmpxchg(ram, expected, desired, size);
 	mmu_guest_wrote(&to_vcpu(c)->vm->mmu, gpa, size);
 	return EMUL_OK;

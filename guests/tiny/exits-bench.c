@@ -171,28 +171,12 @@ static void run_mode(enum paging_mode mode)
 	paging_off();
 }
 
-/* n=COUNT on the command line. */
-static uint32_t rounds_wanted(void)
-{
-	const char *p = (const char *)boot_info->cmdline;
-	uint32_t n = 0;
-
-	for (; boot_info->flags & 4 && *p; p++) {
-		if (p[0] != 'n' || p[1] != '=')
-			continue;
-		for (p += 2; *p >= '0' && *p <= '9'; p++)
-			n = n * 10 + (uint32_t)(*p - '0');
-		break;
-	}
-	return n ? n : DEFAULT_ROUNDS;
-}
-
 int main(void)
 {
 	bool chosen = false;
 
 	traps_init();
-	rounds = rounds_wanted();
+	rounds = (uint32_t)asked_number("n=", DEFAULT_ROUNDS);
 	for (unsigned mode = 0; mode < NR_PAGING_MODES; mode++)
 		chosen = chosen || asked_for(paging_mode_name[mode]);
 	for (unsigned mode = 0; mode < NR_PAGING_MODES; mode++)

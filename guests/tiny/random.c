@@ -2,7 +2,8 @@
 /*
  * Random accesses to all that a guest can reach but memory: ports, MSRs, control and debug
  * registers, device pages. Whatever becomes of the guest, which may well reset or
- * end itself, its hypervisor and the other guests must go on. The seed is on the first line.
+ * end itself, its hypervisor and the other guests must go on. The seed is on the first line;
+ * seed=N on the command line repeats it.
  */
 #include "traps.h"
 
@@ -189,7 +190,7 @@ static void nothing(void)
 
 int main(void)
 {
-	state = rdtsc() | 1;
+	state = asked_number("seed=", rdtsc() | 1);
 	say("random: seed %U\n", state);
 	traps_init();
 	nmi_hook = nothing;

@@ -17,9 +17,12 @@ def test_tiny_guests_at_once(boot, cpu):
     assert "FAIL" not in machine.log()
 
 
-@pytest.mark.parametrize("cpu", xihv.CPUS)
-def test_random_accesses_hurt_nobody_else(boot, cpu):
-    machine = boot([xihv.tiny_module("random"), xihv.tiny_module("switch")], cpu=cpu, limit=120)
+# 461266621: a locked instruction on the APIC timer's counter never ended.
+@pytest.mark.parametrize("cpu,seed", zip(xihv.CPUS, (461266621, 20061026, 1)))
+def test_random_accesses_hurt_nobody_else(boot, cpu, seed):
+    modules = [xihv.tiny_module("random", words=f"debugexit -- seed={seed}"),
+               xihv.tiny_module("switch")]
+    machine = boot(modules, cpu=cpu, limit=120)
     machine.expect_all([r"random: (ended|killed|reset): ", r"switch: ended: debugexit code 16 "])
     machine.input_to("xihv")
     assert "shadow" in machine.key("h")

@@ -57,6 +57,9 @@ static enum emul_result fake_read(struct emul_ctx *c, uint64_t la, void *buf, un
 
 	if (r == EMUL_OK)
 		memcpy(buf, f->mem + (la - f->lo), size);
+	if (r == EMUL_OK && f->is_device)
+		f->mem[la - f->lo]++;
+	f->reads++;
 	return r;
 }
 
@@ -67,6 +70,7 @@ static enum emul_result fake_write(struct emul_ctx *c, uint64_t la, const void *
 
 	if (r == EMUL_OK)
 		memcpy(f->mem + (la - f->lo), buf, size);
+	f->writes++;
 	return r;
 }
 
@@ -79,6 +83,8 @@ static enum emul_result fake_cmpxchg(struct emul_ctx *c, uint64_t la, void *expe
 
 	if (r != EMUL_OK)
 		return r;
+	if (f->is_device)
+		return EMUL_NO_LOCK;
 	f->atomics++;
 	if (f->rivals) {
 		f->rivals--;

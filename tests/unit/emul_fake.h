@@ -20,6 +20,10 @@ struct fake {
 	unsigned rivals;
 	unsigned atomics; /* atomic operations made */
 
+	/* The memory is a device's registers: no locks, and the first byte counts the reads. */
+	bool is_device;
+	unsigned reads, writes;
+
 	uint32_t in_value; /* what ports give; one more each time */
 	uint16_t port;
 	uint32_t out_value;

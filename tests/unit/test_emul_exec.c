@@ -248,6 +248,33 @@ static void endless_rivals_end_the_exit(void **state)
 	assert_memory_equal(&before, &f.regs, sizeof(before));
 }
 
+/* A counter that moves at each read must not keep a locked instruction from ending. */
+static void locked_instructions_on_a_device(void **state)
+{
+	(void)state;
+	start(8);
+	f.is_device = true;
+	f.regs.gpr[REG_RBX] = LA;
+	f.regs.gpr[REG_RCX] = 5;
+	mem[0] = 40;
+	assert_int_equal(RUN("\xf0\x0f\xc1\x0b"), EMUL_OK); /* lock xadd [rbx], ecx */
+	assert_int_equal(f.regs.gpr[REG_RCX] & 0xff, 40);
+	assert_int_equal(mem[0], 45);
+	assert_int_equal(f.reads, 1);
+	assert_int_equal(f.writes, 1);
+	f.regs.gpr[REG_RAX] = 3; /* another value than there is */
+	assert_int_equal(RUN("\xf0\x0f\xb0\x0b"), EMUL_OK); /* lock cmpxchg [rbx], cl */
+	assert_false(f.regs.rflags & RFLAGS_ZF);
+	assert_int_equal(f.regs.gpr[REG_RAX] & 0xff, 45);
+	assert_int_equal(f.reads, 2);
+	assert_int_equal(f.writes, 2); /* the old value, as the processor does */
+	assert_int_equal(mem[0], 45);
+	f.regs.gpr[REG_RAX] = 45;
+	assert_int_equal(RUN("\xf0\x0f\xb0\x0b"), EMUL_OK);
+	assert_true(f.regs.rflags & RFLAGS_ZF);
+	assert_int_equal(mem[0], 40);
+}
+
 static void cmpxchg_pairs(void **state)
 {
 	uint64_t pair[2] = { 0x1111111122222222, 0x3333333344444444 };
@@ -495,6 +522,7 @@ int main(void)
 		cmocka_unit_test(effective_address),
 		cmocka_unit_test(locked_operations_are_atomic),
 		cmocka_unit_test(endless_rivals_end_the_exit),
+		cmocka_unit_test(locked_instructions_on_a_device),
 		cmocka_unit_test(cmpxchg_pairs),
 		cmocka_unit_test(updates_ask_for_write_access),
 		cmocka_unit_test(rep_stops_and_goes_on),

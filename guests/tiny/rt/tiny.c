@@ -202,3 +202,28 @@ void run(uint32_t magic, const struct mb_info *info)
 	serial_init();
 	finish(main() == 0 ? EXIT_PASS : EXIT_FAIL);
 }
+
+static unsigned length_of_match(const char *p, const char *key)
+{
+	unsigned n = 0;
+
+	while (key[n] && p[n] == key[n])
+		n++;
+	return key[n] ? 0 : n;
+}
+
+uint64_t asked_number(const char *key, uint64_t otherwise)
+{
+	const char *p = (const char *)boot_info->cmdline;
+	uint64_t value = 0;
+
+	if (!(boot_info->flags & 4))
+		return otherwise;
+	while (*p && !length_of_match(p, key))
+		p++;
+	if (!*p)
+		return otherwise;
+	for (p += length_of_match(p, key); *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (uint64_t)(*p - '0');
+	return value;
+}

@@ -66,6 +66,9 @@ extern const struct mb_info *boot_info;
 /* The command line holds `word`. */
 bool asked_for(const char *word);
 
+/* The decimal number behind `key` ("n=") on the command line, or `otherwise`. */
+uint64_t asked_number(const char *key, uint64_t otherwise);
+
 /* QEMU's software CPU runs us without a hypervisor: some of what it gets wrong
  * (docs/testbeds.md) is an expected difference, by name, in the checks. */
 bool on_bare_tcg(void);
