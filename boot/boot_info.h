@@ -16,12 +16,13 @@
 #define BOOT_MAX_MODULES 32
 #define BOOT_LINE_MAX 1024 /* bytes of a command line, NUL included */
 
-enum boot_region_type { /* numbers as in e820 and multiboot */
-			BOOT_RAM = 1,
-			BOOT_RESERVED = 2,
-			BOOT_ACPI_RECLAIM = 3,
-			BOOT_ACPI_NVS = 4,
-			BOOT_BAD = 5,
+/* numbers as in e820 and multiboot */
+enum boot_region_type {
+	BOOT_RAM = 1,
+	BOOT_RESERVED = 2,
+	BOOT_ACPI_RECLAIM = 3,
+	BOOT_ACPI_NVS = 4,
+	BOOT_BAD = 5,
 };
 
 struct boot_region {

@@ -12,24 +12,25 @@
 
 #define INSN_MAX 15 /* bytes (Intel SDM Vol. 2A 2.3.11) */
 
-enum { /* general registers in encoding order */
-       REG_RAX,
-       REG_RCX,
-       REG_RDX,
-       REG_RBX,
-       REG_RSP,
-       REG_RBP,
-       REG_RSI,
-       REG_RDI,
-       REG_R8,
-       REG_R9,
-       REG_R10,
-       REG_R11,
-       REG_R12,
-       REG_R13,
-       REG_R14,
-       REG_R15,
-       NR_GPRS
+/* general registers in encoding order */
+enum {
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10,
+	REG_R11,
+	REG_R12,
+	REG_R13,
+	REG_R14,
+	REG_R15,
+	NR_GPRS
 };
 
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_TR, SEG_LDTR, NR_SEGS };

@@ -20,8 +20,7 @@ struct percpu {
 	struct timer *timers; /* by deadline */
 	bool timer_fired; /* set by the timer interrupt: timers_run is due */
 	uint64_t ticks; /* profile ticks */
-	uint64_t timer_tsc; /* the same in TSC ticks; TIMER_TSC_NEVER: not armed */
-	uint64_t timer_programmed; /* clock_ns() the hardware will fire at; 0: not armed */
+	uint64_t timer_tsc; /* TSC at which the hardware will fire, or TIMER_TSC_NEVER */
 };
 
 /* Make the calling CPU's area, number `index`; this_cpu() is good afterwards. */

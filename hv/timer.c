@@ -68,15 +68,13 @@ void timer_init(struct timer *t, void (*fn)(struct timer *t))
  * later than that: an early interrupt costs less than programming it each time. */
 static void program(struct percpu *cpu)
 {
-	uint64_t deadline = cpu->timers ? cpu->timers->deadline : 0;
+	uint64_t tsc = cpu->timers ? clock_tsc(cpu->timers->deadline) : TIMER_TSC_NEVER;
 
-	if (!cpu->timers || (cpu->timer_programmed && cpu->timer_programmed <= deadline))
+	if (cpu->timer_tsc <= tsc)
 		return;
-	/* 0 means "not armed". */
-	cpu->timer_programmed = MAX(deadline, UINT64_C(1));
-	cpu->timer_tsc = clock_tsc(cpu->timer_programmed);
-	if (rdtsc() < cpu->timer_tsc) {
-		lapic_timer_arm(cpu->timer_tsc);
+	cpu->timer_tsc = tsc;
+	if (rdtsc() < tsc) {
+		lapic_timer_arm(tsc);
 	} else {
 		cpu->timer_fired = true;
 		sched_poke();
@@ -125,7 +123,6 @@ void timers_run(void)
 
 	if (timers_due()) {
 		cpu->timer_fired = false;
-		cpu->timer_programmed = 0;
 		cpu->timer_tsc = TIMER_TSC_NEVER;
 	}
 	while (cpu->timers && cpu->timers->deadline <= now) {

@@ -12,25 +12,20 @@
 
 static struct svm_asid_pool pool[1]; /* by host CPU */
 
-static struct svm_asid_pool *this_pool(void)
+struct svm_asid_pool *svm_asid_pool(void)
 {
 	return &pool[this_cpu()->index];
 }
 
-const struct svm_asid_pool *svm_asid_pool(void)
-{
-	return this_pool();
-}
-
 void svm_asid_cpu_init(void)
 {
-	this_pool()->generation++;
-	this_pool()->next = FIRST_ASID;
+	svm_asid_pool()->generation++;
+	svm_asid_pool()->next = FIRST_ASID;
 }
 
 static void take_new_asid(struct svm_vcpu *s)
 {
-	struct svm_asid_pool *p = this_pool();
+	struct svm_asid_pool *p = svm_asid_pool();
 
 	s->vmcb->tlb_control = TLB_CONTROL_NONE;
 	if (p->next >= svm_features.nr_asids) {
@@ -46,7 +41,7 @@ static void take_new_asid(struct svm_vcpu *s)
 
 static bool asid_is_ours(const struct svm_vcpu *s)
 {
-	return s->asid_pool == this_pool() && s->asid_generation == this_pool()->generation;
+	return s->asid_pool == svm_asid_pool() && s->asid_generation == svm_asid_pool()->generation;
 }
 
 void svm_change_asid(struct svm_vcpu *s)

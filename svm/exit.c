@@ -14,11 +14,8 @@
 static const struct insn *current_insn(struct vcpu *v)
 {
 	unsigned mode = svm_code_mode(v);
-	uint64_t la = v->regs.rip;
 
-	if (mode != 8)
-		la = (uint32_t)(to_vmcb(v)->cs.base + la);
-	return vcpu_insn_at(v, la, mode);
+	return vcpu_insn_at(v, svm_linear_rip(v, mode), mode);
 }
 
 /* Length of the instruction at rip, which is an `op`; 0: enter the guest again. */

@@ -79,7 +79,7 @@ unsigned svm_get_mode(struct vcpu *v)
 uint64_t svm_get_linear_rip(struct vcpu *v, unsigned *mode)
 {
 	*mode = svm_code_mode(v);
-	return *mode == 8 ? v->regs.rip : (uint32_t)(to_vmcb(v)->cs.base + v->regs.rip);
+	return svm_linear_rip(v, *mode);
 }
 
 uint64_t svm_get_dr(struct vcpu *v, unsigned n)

@@ -65,6 +65,12 @@ static inline unsigned svm_code_mode(struct vcpu *v)
 	return attr & VMCB_SEG_DB ? 4 : 2;
 }
 
+/* Where rip points to, linear. */
+static inline uint64_t svm_linear_rip(struct vcpu *v, unsigned mode)
+{
+	return mode == 8 ? v->regs.rip : (uint32_t)(to_vmcb(v)->cs.base + v->regs.rip);
+}
+
 /* svm/enter.asm */
 void svm_enter(struct cpu_regs *regs, uint64_t guest_vmcb, uint64_t host_vmcb);
 
@@ -98,7 +104,7 @@ void svm_reinject(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);
-const struct svm_asid_pool *svm_asid_pool(void); /* this CPU's */
+struct svm_asid_pool *svm_asid_pool(void); /* this CPU's */
 void svm_change_asid(struct svm_vcpu *s); /* its flush is due, or its ASID is another CPU's */
 
 static inline void svm_choose_asid(struct svm_vcpu *s, struct vmcb *vmcb,

@@ -13,47 +13,50 @@
 #define INTERCEPT_CR_WRITE(n) BIT(16 + (n))
 #define INTERCEPT_DR_ALL 0xffffffffu /* in vmcb.intercept_dr */
 
-enum vmcb_intercept3 { /* offset 00Ch */
-		       INTERCEPT_INTR = 1u << 0,
-		       INTERCEPT_NMI = 1u << 1,
-		       INTERCEPT_SMI = 1u << 2,
-		       INTERCEPT_INIT = 1u << 3,
-		       INTERCEPT_VINTR = 1u << 4,
-		       INTERCEPT_RDPMC = 1u << 15,
-		       INTERCEPT_CPUID = 1u << 18,
-		       INTERCEPT_RSM = 1u << 19,
-		       INTERCEPT_IRET = 1u << 20,
-		       INTERCEPT_INVD = 1u << 22,
-		       INTERCEPT_HLT = 1u << 24,
-		       INTERCEPT_INVLPG = 1u << 25,
-		       INTERCEPT_INVLPGA = 1u << 26,
-		       INTERCEPT_IOIO = 1u << 27,
-		       INTERCEPT_MSR = 1u << 28,
-		       INTERCEPT_TASK_SWITCH = 1u << 29,
-		       INTERCEPT_FERR_FREEZE = 1u << 30,
-		       INTERCEPT_SHUTDOWN = 1u << 31,
+/* offset 00Ch */
+enum vmcb_intercept3 {
+	INTERCEPT_INTR = 1u << 0,
+	INTERCEPT_NMI = 1u << 1,
+	INTERCEPT_SMI = 1u << 2,
+	INTERCEPT_INIT = 1u << 3,
+	INTERCEPT_VINTR = 1u << 4,
+	INTERCEPT_RDPMC = 1u << 15,
+	INTERCEPT_CPUID = 1u << 18,
+	INTERCEPT_RSM = 1u << 19,
+	INTERCEPT_IRET = 1u << 20,
+	INTERCEPT_INVD = 1u << 22,
+	INTERCEPT_HLT = 1u << 24,
+	INTERCEPT_INVLPG = 1u << 25,
+	INTERCEPT_INVLPGA = 1u << 26,
+	INTERCEPT_IOIO = 1u << 27,
+	INTERCEPT_MSR = 1u << 28,
+	INTERCEPT_TASK_SWITCH = 1u << 29,
+	INTERCEPT_FERR_FREEZE = 1u << 30,
+	INTERCEPT_SHUTDOWN = 1u << 31,
 };
 
-enum vmcb_intercept4 { /* offset 010h */
-		       INTERCEPT_VMRUN = 1u << 0,
-		       INTERCEPT_VMMCALL = 1u << 1,
-		       INTERCEPT_VMLOAD = 1u << 2,
-		       INTERCEPT_VMSAVE = 1u << 3,
-		       INTERCEPT_STGI = 1u << 4,
-		       INTERCEPT_CLGI = 1u << 5,
-		       INTERCEPT_SKINIT = 1u << 6,
-		       INTERCEPT_WBINVD = 1u << 9,
-		       INTERCEPT_MONITOR = 1u << 10,
-		       INTERCEPT_MWAIT = 1u << 11,
-		       INTERCEPT_MWAIT_ARMED = 1u << 12,
-		       INTERCEPT_XSETBV = 1u << 13,
-		       INTERCEPT_RDPRU = 1u << 14,
+/* offset 010h */
+enum vmcb_intercept4 {
+	INTERCEPT_VMRUN = 1u << 0,
+	INTERCEPT_VMMCALL = 1u << 1,
+	INTERCEPT_VMLOAD = 1u << 2,
+	INTERCEPT_VMSAVE = 1u << 3,
+	INTERCEPT_STGI = 1u << 4,
+	INTERCEPT_CLGI = 1u << 5,
+	INTERCEPT_SKINIT = 1u << 6,
+	INTERCEPT_WBINVD = 1u << 9,
+	INTERCEPT_MONITOR = 1u << 10,
+	INTERCEPT_MWAIT = 1u << 11,
+	INTERCEPT_MWAIT_ARMED = 1u << 12,
+	INTERCEPT_XSETBV = 1u << 13,
+	INTERCEPT_RDPRU = 1u << 14,
 };
 
-enum vmcb_tlb_control { /* APM Vol. 2 15.16.1 */
-			TLB_CONTROL_NONE = 0,
-			TLB_CONTROL_FLUSH_ALL = 1,
-			TLB_CONTROL_FLUSH_ASID = 3,
+/* APM Vol. 2 15.16.1 */
+enum vmcb_tlb_control {
+	TLB_CONTROL_NONE = 0,
+	TLB_CONTROL_FLUSH_ALL = 1,
+	TLB_CONTROL_FLUSH_ASID = 3,
 };
 
 /* V_* word at 060h (APM Vol. 2 15.21). */
