@@ -16,6 +16,10 @@
 #include "hv/sched.h"
 #include "hv/timer_init.h"
 
+/* 36 years: what a guest asks for beyond it (a TSC deadline may be any number) never comes,
+ * and would not fit into ticks. */
+#define FAR_FUTURE_NS (UINT64_MAX / 16)
+
 static uint64_t hz; /* of the TSC */
 static uint64_t tsc_start; /* clock_ns() == 0 */
 static struct ratio to_ns, to_tsc;
@@ -43,7 +47,7 @@ uint64_t tsc_clock_ns(uint64_t tsc)
 
 uint64_t clock_tsc(uint64_t ns)
 {
-	return tsc_start + ns_to_tsc(ns);
+	return ns < FAR_FUTURE_NS ? tsc_start + ns_to_tsc(ns) : TIMER_TSC_NEVER;
 }
 
 uint64_t clock_ns(void)

@@ -36,7 +36,8 @@ uint64_t ns_to_tsc(uint64_t ns);
 /* clock_ns() at host TSC value `tsc`; saturates at 0. */
 uint64_t tsc_clock_ns(uint64_t tsc);
 
-/* The other way: the host TSC value at which clock_ns() is `ns`. */
+/* The other way round: host TSC value at clock_ns() == ns; for what is decades away
+ * TIMER_TSC_NEVER (hv/percpu.h). */
 uint64_t clock_tsc(uint64_t ns);
 
 /* Seconds since 1970-01-01 UTC by the machine's RTC at boot, carried on by clock_ns(). */
