@@ -91,16 +91,28 @@ static enum emul_result emul_read(struct emul_ctx *c, uint64_t la, void *buf, un
 	return read_part(c, la + first, (uint8_t *)buf + first, size - first);
 }
 
-static void write_part(struct emul_ctx *c, gpa_t gpa, void *ram, const void *buf, unsigned size)
+struct ram_write {
+	const void *buf;
+	unsigned size;
+};
+
+static void store(void *host, void *arg)
+{
+	const struct ram_write *w = arg;
+
+	memcpy(host, w->buf, w->size);
+}
+
+/* False: the RAM has gone since it was resolved. */
+static bool write_part(struct emul_ctx *c, gpa_t gpa, bool ram, const void *buf, unsigned size)
 {
 	struct vm *vm = to_vcpu(c)->vm;
+	struct ram_write w = { buf, size };
 
-	if (ram) {
-		memcpy(ram, buf, size);
-		mmu_guest_wrote(&vm->mmu, gpa, size);
-	} else {
-		guest_mmio_write(vm, gpa, buf, size);
-	}
+	if (ram)
+		return mmu_guest_update(&vm->mmu, gpa, size, store, &w);
+	guest_mmio_write(vm, gpa, buf, size);
+	return true;
 }
 
 /* Both pages are resolved before either is written: a fault on the second leaves the
@@ -116,9 +128,10 @@ static enum emul_result emul_write(struct emul_ctx *c, uint64_t la, const void *
 		r = resolve(c, la + first, MMU_ACC_WRITE, &gpa2, &ram2);
 	if (r != EMUL_OK)
 		return r;
-	write_part(c, gpa, ram, buf, first);
-	if (first < size)
-		write_part(c, gpa2, ram2, (const uint8_t *)buf + first, size - first);
+	if (!write_part(c, gpa, ram, buf, first))
+		return EMUL_RETRY;
+	if (first < size && !write_part(c, gpa2, ram2, (const uint8_t *)buf + first, size - first))
+		return EMUL_RETRY;
 	return EMUL_OK;
 }
 
@@ -155,9 +168,24 @@ static bool host_cmpxchg(void *p, void *expected, const void *desired, unsigned 
 	}
 }
 
+struct ram_cmpxchg {
+	void *expected;
+	const void *desired;
+	unsigned size;
+	bool done;
+};
+
+static void compare_and_exchange(void *host, void *arg)
+{
+	struct ram_cmpxchg *x = arg;
+
+	x->done = host_cmpxchg(host, x->expected, x->desired, x->size);
+}
+
 static enum emul_result emul_cmpxchg(struct emul_ctx *c, uint64_t la, void *expected,
 				     const void *desired, unsigned size, bool *done)
 {
+	struct ram_cmpxchg x = { expected, desired, size, false };
 	void *ram;
 	gpa_t gpa;
 	enum emul_result r;
@@ -169,8 +197,9 @@ static enum emul_result emul_cmpxchg(struct emul_ctx *c, uint64_t la, void *expe
 		return r;
 	if (!ram)
 		return EMUL_NO_LOCK;
-	*done = host_cmpxchg(ram, expected, desired, size);
-	mmu_guest_wrote(&to_vcpu(c)->vm->mmu, gpa, size);
+	if (!mmu_guest_update(&to_vcpu(c)->vm->mmu, gpa, size, compare_and_exchange, &x))
+		return EMUL_RETRY;
+	*done = x.done;
 	return EMUL_OK;
 }
 

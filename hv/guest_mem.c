@@ -21,51 +21,65 @@ static bool is_ram(const struct vm *vm, gpa_t gpa, uint64_t len)
 	return true;
 }
 
-/* `buf` NULL: zeroes. The range is known to be backed by host memory. */
-static void put(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len)
+struct piece {
+	const void *buf; /* NULL: zeroes */
+	uint64_t len;
+};
+
+static void put(void *host, void *arg)
 {
-	const uint8_t *b = buf;
+	const struct piece *p = arg;
 
-	while (len) {
-		uint64_t off = gpa.v & ~PAGE_MASK;
-		uint64_t n = MIN(len, PAGE_SIZE - off);
-		pfn_t pfn = p2m_lookup(&vm->p2m, gpa_to_gfn(gpa)).pfn;
-		uint8_t *g = (uint8_t *)pfn_to_ptr(pfn) + off;
-
-		if (b) {
-			memcpy(g, b, n);
-			b += n;
-		} else {
-			memset(g, 0, n);
-		}
-		gpa.v += n;
-		len -= n;
-	}
+	if (p->buf)
+		memcpy(host, p->buf, p->len);
+	else
+		memset(host, 0, p->len);
 }
 
-static bool write_ram(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len)
+/* The ROM is no guest's to write: only the board fills it, and before the guest runs. */
+static bool put_in_rom(struct vm *vm, gpa_t gpa, struct piece *p)
 {
-	if (!is_ram(vm, gpa, len))
-		return false;
-	put(vm, gpa, buf, len);
-	mmu_guest_wrote(&vm->mmu, gpa, len);
+	pfn_t pfn = p2m_lookup(&vm->p2m, gpa_to_gfn(gpa)).pfn;
+
+	put((uint8_t *)pfn_to_ptr(pfn) + (gpa.v & ~PAGE_MASK), p);
+	return true;
+}
+
+static bool put_in_ram(struct vm *vm, gpa_t gpa, struct piece *p)
+{
+	return mmu_guest_update(&vm->mmu, gpa, p->len, put, p);
+}
+
+/* Page by page. */
+static bool write(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len,
+		  bool (*put_piece)(struct vm *vm, gpa_t gpa, struct piece *p))
+{
+	while (len) {
+		struct piece p = { buf, MIN(len, PAGE_SIZE - (gpa.v & ~PAGE_MASK)) };
+
+		if (!put_piece(vm, gpa, &p))
+			return false;
+		if (buf)
+			buf = (const uint8_t *)buf + p.len;
+		gpa.v += p.len;
+		len -= p.len;
+	}
 	return true;
 }
 
 bool guest_write(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len)
 {
-	return write_ram(vm, gpa, buf, len);
+	return is_ram(vm, gpa, len) && write(vm, gpa, buf, len, put_in_ram);
 }
 
 bool guest_zero(struct vm *vm, gpa_t gpa, uint64_t len)
 {
-	return write_ram(vm, gpa, NULL, len);
+	return guest_write(vm, gpa, NULL, len);
 }
 
 bool guest_write_rom(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len)
 {
 	if (gpa.v < BOARD_ROM_BASE || gpa.v > BOARD_ROM_END || len > BOARD_ROM_END - gpa.v)
 		return false;
-	put(vm, gpa, buf, len);
-	return true;
+	return write(vm, gpa, buf, len, put_in_rom);
 }

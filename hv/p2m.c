@@ -21,6 +21,13 @@ uint64_t p2m_high_end(const struct p2m *p)
 	return BOARD_HIGH_RAM + (p->ram - p2m_low_end(p));
 }
 
+uint64_t p2m_frames(uint64_t ram)
+{
+	uint64_t end = ram > BOARD_PCI_HOLE ? ram - BOARD_PCI_HOLE + BOARD_HIGH_RAM : ram;
+
+	return end >> PAGE_SHIFT;
+}
+
 static int fill(struct p2m *p, uint64_t from, uint64_t to)
 {
 	for (uint64_t gpa = from; gpa < to; gpa += PIECE_SIZE) {
@@ -39,7 +46,7 @@ int p2m_init(struct p2m *p, uint64_t ram)
 	int err;
 
 	p->ram = ram;
-	p->nr_pieces = (ram > BOARD_PCI_HOLE ? p2m_high_end(p) : ram) >> PIECE_SHIFT;
+	p->nr_pieces = p2m_frames(ram) / PIECE_FRAMES;
 	p->piece = mem_alloc(p->nr_pieces * sizeof(*p->piece));
 	if (!p->piece)
 		return -ENOMEM;

@@ -27,6 +27,9 @@ must_check int p2m_init(struct p2m *p, uint64_t ram);
 void p2m_fini(struct p2m *p);
 struct p2m_entry p2m_lookup(const struct p2m *p, gfn_t gfn);
 
+/* One more than the highest frame number of a guest with `ram` bytes. */
+uint64_t p2m_frames(uint64_t ram);
+
 /* End of RAM below the PCI hole, and of RAM above 4 GiB (BOARD_HIGH_RAM: none). */
 uint64_t p2m_low_end(const struct p2m *p);
 uint64_t p2m_high_end(const struct p2m *p);

@@ -93,6 +93,7 @@ static int make_parts(struct vm *vm)
 		.engine = c->engine[0] ? c->engine : NULL,
 		.maxphyaddr = guest_features.maxphyaddr,
 		.has_1g = guest_features.page1g,
+		.frames = p2m_frames(c->mem),
 	};
 	int err = p2m_init(&vm->p2m, c->mem);
 

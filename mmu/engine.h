@@ -25,7 +25,8 @@ enum mmu_flush {
 struct mmu_engine {
 	const char *name;
 
-	/* The per-VM part (m->priv). m->config has been checked. 0, -EINVAL or -ENOMEM. */
+	/* The per-VM part (m->priv). m->config has been checked. 0; or -EINVAL, -ENOMEM and
+	 * nothing is left. */
 	int (*init)(struct mmu *m);
 	void (*fini)(struct mmu *m);
 
@@ -52,13 +53,52 @@ struct mmu_engine {
 	/* See mmu_pool_use(). */
 	void (*pool_use)(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused);
 
-	/* `len` bytes of guest memory at `gpa` were written by us, on any CPU (I19). */
-	void (*guest_wrote)(struct mmu *m, gpa_t gpa, uint64_t len);
+	/* `len` bytes of guest memory at `gpa`, in one page, were written by us (I19). Any CPU,
+	 * mmu_lock held. */
+	void (*guest_wrote)(struct mmu *m, gpa_t gpa, unsigned len);
+
+	/* See mmu_unshadow(). mmu_lock held. */
+	bool (*unshadow)(struct mmu_vcpu *v, gfn_t gfn);
 
 	/* `n` frames from `gfn` changed. Any CPU, mmu_lock held; a shootdown of all vCPUs
 	 * follows before it is let go. */
 	void (*p2m_changed)(struct mmu *m, gfn_t gfn, uint64_t n);
+
+	/* No entry may be writable for a frame whose bit is set in `frames` (of m->dirty.words
+	 * words), or for any (NULL), and none may be large from now on. As p2m_changed. */
+	void (*dirty_protect)(struct mmu *m, const uint64_t *frames);
+
+	/* The engine's part of mmu_audit() and mmu_summary(). mmu_lock held. */
+	void (*audit)(struct mmu *m, struct mmu_audit *out);
+	void (*summary)(struct mmu *m, struct mmu_summary *out);
 };
+
+/* A violation, found by an audit. */
+void mmu_audit_failed(struct mmu_audit *a, unsigned invariant, const char *what, uint64_t gfn,
+		      uint64_t index, uint64_t value);
+
+/*
+ * May a leaf for `gfn`, made for `access`, be writable as far as the dirty log goes? Notes a
+ * write. mmu_lock held.
+ */
+static inline bool mmu_dirty_allows(struct mmu *m, gfn_t gfn, unsigned access)
+{
+	uint64_t *word;
+
+	if (likely(!m->dirty.bitmap))
+		return true;
+	word = &m->dirty.bitmap[gfn.v / 64];
+	if (access & MMU_ACC_WRITE)
+		*word |= BIT(gfn.v % 64);
+	return *word >> gfn.v % 64 & 1;
+}
+
+/* We write to `gfn` ourselves. mmu_lock held. */
+static inline void mmu_dirty_mark(struct mmu *m, gfn_t gfn)
+{
+	if (unlikely(m->dirty.bitmap))
+		m->dirty.bitmap[gfn.v / 64] |= BIT(gfn.v % 64);
+}
 
 extern const struct mmu_engine mmu_engine_vtlb;
 
@@ -105,6 +145,13 @@ static inline void mmu_record_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_
 
 	v->last[op] = (struct mmu_last_op){ start, end, start };
 	mmu_op_record(&v->stats.op[op], end - start);
+}
+
+/* `len` bytes at `gpa`, in one page, have been written by us. mmu_lock held. */
+static inline void mmu_guest_written(struct mmu *m, gpa_t gpa, unsigned len)
+{
+	mmu_dirty_mark(m, gpa_to_gfn(gpa));
+	m->engine->guest_wrote(m, gpa, len);
 }
 
 #endif

@@ -14,9 +14,13 @@
 
 #define MIN_PHYADDR 32
 #define MAX_PHYADDR 52
+#define MAX_FRAMES (UINT64_C(1) << 32)
 #define WALK_TRIES 8 /* each failure is another vCPU's success in changing the entry */
 
 #define ACCESS_BITS (MMU_ACC_WRITE | MMU_ACC_USER | MMU_ACC_FETCH | MMU_ACC_AC)
+
+const char *const mmu_option_name[MMU_NR_OPTIONS] = { "large", "oos",	 "window",   "prefill",
+						      "reach", "global", "teardown", "split" };
 
 static const struct mmu_engine *const engines[] = {
 	&mmu_engine_vtlb, /* the first is the default */
@@ -55,7 +59,8 @@ int mmu_init(struct mmu *m, const struct mmu_config *config)
 {
 	const struct mmu_engine *e = find_engine(config->engine);
 
-	if (!e || config->maxphyaddr < MIN_PHYADDR || config->maxphyaddr > MAX_PHYADDR)
+	if (!e || config->maxphyaddr < MIN_PHYADDR || config->maxphyaddr > MAX_PHYADDR ||
+	    !config->frames || config->frames > MAX_FRAMES)
 		return -EINVAL;
 	*m = (struct mmu){ .engine = e, .config = *config };
 	m->config.engine = e->name;
@@ -64,6 +69,7 @@ int mmu_init(struct mmu *m, const struct mmu_config *config)
 
 void mmu_fini(struct mmu *m)
 {
+	mmu_dirty_stop(m);
 	m->engine->fini(m);
 }
 
@@ -95,6 +101,74 @@ void mmu_vcpu_fini(struct mmu_vcpu *v)
 			break;
 		}
 	}
+}
+
+/* The parts of one engine in a guest, while another one's are made. */
+struct parts {
+	const struct mmu_engine *engine;
+	void *priv, *vcpu_priv[MMU_MAX_VCPUS];
+	struct mmu_hw hw[MMU_MAX_VCPUS];
+};
+
+static void take_parts(struct mmu *m, struct parts *p)
+{
+	p->engine = m->engine;
+	p->priv = m->priv;
+	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+		p->vcpu_priv[i] = m->vcpus[i]->priv;
+		p->hw[i] = m->vcpus[i]->hw;
+	}
+}
+
+static void put_parts(struct mmu *m, const struct parts *p)
+{
+	m->engine = p->engine;
+	m->config.engine = p->engine->name;
+	m->priv = p->priv;
+	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+		m->vcpus[i]->priv = p->vcpu_priv[i];
+		m->vcpus[i]->hw = p->hw[i];
+	}
+}
+
+/* Undo what is there of the engine in `m`: its part of the first `vcpus` vCPUs, its own. */
+static void free_parts(struct mmu *m, unsigned vcpus)
+{
+	for (unsigned i = 0; i < vcpus; i++)
+		m->engine->vcpu_fini(m->vcpus[i]);
+	m->engine->fini(m);
+}
+
+int mmu_switch_engine(struct mmu *m, const char *engine)
+{
+	const struct mmu_engine *e = find_engine(engine);
+	struct parts old, new;
+	unsigned made = 0;
+	int err;
+
+	if (!e)
+		return -EINVAL;
+	take_parts(m, &old);
+	m->engine = e;
+	err = e->init(m);
+	if (err) {
+		put_parts(m, &old);
+		return err;
+	}
+	for (; made < m->nr_vcpus && !err; made += !err)
+		err = e->vcpu_init(m->vcpus[made]);
+	take_parts(m, &new);
+	/* What goes: the new engine's parts if there are not all of them, else the old one's. */
+	if (!err)
+		put_parts(m, &old);
+	free_parts(m, err ? made : m->nr_vcpus);
+	put_parts(m, err ? &old : &new);
+	if (err)
+		return err;
+	mmu_lock(m);
+	mmu_shootdown(m, NULL);
+	mmu_unlock(m);
+	return 0;
 }
 
 static void flush(struct mmu_vcpu *v, enum mmu_flush what)
@@ -260,11 +334,6 @@ bool mmu_peek(const struct mmu_vcpu *v, gva_t va, hpa_t *hpa)
 void mmu_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused)
 {
 	v->mmu->engine->pool_use(v, pages, unused);
-}
-
-void mmu_guest_wrote(struct mmu *m, gpa_t gpa, uint64_t len)
-{
-	m->engine->guest_wrote(m, gpa, len);
 }
 
 void mmu_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)

@@ -14,6 +14,7 @@
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
 
+#include "mmu/locks.h"
 #include "mmu/paging.h"
 #include "mmu/stats.h"
 #include "mmu/types.h"
@@ -74,11 +75,53 @@ struct mmu_hw {
 	bool long_mode; /* 4-level tables, EFER.LMA=1; else PAE, EFER.LMA=0 */
 };
 
+/* What an engine may do beyond what is needed, a bit each, so that its effect can be measured
+ * and a fault be narrowed down. An engine ignores those that it does not know. */
+enum mmu_option {
+	MMU_OPT_LARGE = 1 << 0, /* 2 MiB shadow pages */
+	MMU_OPT_OOS = 1 << 1, /* leaf tables may go out of sync */
+	MMU_OPT_WINDOW = 1 << 2, /* a fault fills neighbours whose A bit is set */
+	MMU_OPT_PREFILL = 1 << 3, /* INVLPG and seen table writes fill the new entry */
+	MMU_OPT_REACH = 1 << 4, /* a CR3 load compares only what the new root reaches */
+	MMU_OPT_GLOBAL = 1 << 5, /* ..., and skips tables with only global entries */
+	MMU_OPT_TEARDOWN = 1 << 6, /* tables that are torn down or reused are let go at once */
+	MMU_OPT_SPLIT = 1 << 7, /* a split large page is filled as a whole */
+	MMU_NR_OPTIONS = 8
+};
+
 struct mmu_config {
-	const char *engine; /* "vtlb"; NULL for the default */
-	unsigned pool_pages; /* shadow pages, under vtlb for each vCPU; 0: default */
+	const char *engine; /* as mmu_engine_name(); NULL for the default */
+	unsigned without; /* enum mmu_option: what to leave out */
+	unsigned pool_pages; /* shadow pages; vtlb: for each vCPU, xi: for all; 0: default */
 	unsigned maxphyaddr; /* guest's physical-address width, bits: 32..52 */
 	bool has_1g; /* guest CPUID says 1 GiB pages */
+	uint64_t frames; /* no gfn from here on is ever memory; at most 2^32 */
+};
+
+/* Log-dirty (mmu/dirty.c): a bit for each guest frame. Under mmu_lock. */
+struct mmu_dirty {
+	uint64_t *bitmap; /* written since the latest collect; NULL: logging is off */
+	uint64_t *spare; /* all zero: to be swapped with it */
+	uint64_t words; /* of each */
+};
+
+/* What mmu_audit() found (I16). */
+struct mmu_audit {
+	unsigned errors; /* violations, all of them */
+	unsigned invariant; /* 1..19: which fell first; 0: none */
+	const char *what; /* the first, in words */
+	uint64_t detail[3]; /* the first: gfn (or ~0), index and value of the entry */
+	unsigned pages, entries; /* looked at */
+};
+
+/* What key `s` shows: shadow pages by kind, entries, and what is out of sync. */
+struct mmu_summary {
+	unsigned pages[MMU_MAX_LEVELS + 1]; /* by level of shadow table, from 1 */
+	unsigned direct; /* of these: map guest-physical memory, no guest table behind */
+	unsigned oos; /* leaf tables out of sync */
+	unsigned roots; /* in use by vCPUs */
+	unsigned leaves, writable, large, global; /* present leaf entries */
+	unsigned tracked; /* guest frames that are shadowed tables */
 };
 
 /* Per virtual machine. */
@@ -88,6 +131,7 @@ struct mmu {
 	unsigned nr_vcpus;
 	struct mmu_vcpu *vcpus[MMU_MAX_VCPUS];
 	uint64_t p2m_gen; /* moves on when the p2m changes; written under mmu_lock, read anywhere */
+	struct mmu_dirty dirty; /* the dirty log */
 	void *priv; /* the engine's */
 };
 
@@ -174,10 +218,54 @@ must_check bool mmu_peek(const struct mmu_vcpu *v, gva_t va, hpa_t *hpa);
 /* Shadow pages that `v` may use, and how many of them hold nothing now. Any CPU; a snapshot. */
 void mmu_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused);
 
-/* The host wrote `len` bytes of guest memory at `gpa` (I19). Called after the write. */
-void mmu_guest_wrote(struct mmu *m, gpa_t gpa, uint64_t len);
+/*
+ * Change `len` bytes of guest memory at `gpa`, all in one page: `change` is called with
+ * their host address under mmu_lock, and the engine and the dirty log are told before it is
+ * let go. Every host write to a running guest's memory comes here (I19).
+ * False, nothing done: there is no RAM.
+ */
+must_check bool mmu_guest_update(struct mmu *m, gpa_t gpa, unsigned len,
+				 void (*change)(void *host, void *arg), void *arg) MMU_UNLOCKED;
+
+/*
+ * The instruction at hand writes at `gpa` and the emulator cannot do it: if shadowed tables
+ * are in the way, let them go. True: run it again; false: they are not what is in its way.
+ */
+must_check bool mmu_unshadow(struct mmu_vcpu *v, gpa_t gpa) MMU_UNLOCKED;
 
 /* The p2m changed for `n` frames from `gfn`; called after the change. */
-void mmu_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n);
+void mmu_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n) MMU_UNLOCKED;
+
+/*
+ * Log-dirty. From start on each frame that the guest or the host writes is noted, exactly:
+ * one written between two collects is in the second. collect hands out the notes since the
+ * previous one in `bitmap` (config.frames bits, the caller's memory, may be NULL to only
+ * count) and begins anew; it returns how many frames. Any CPU.
+ * start: 0, -ENOMEM, or -EBUSY: it is on already.
+ */
+must_check int mmu_dirty_start(struct mmu *m) MMU_UNLOCKED;
+uint64_t mmu_dirty_collect(struct mmu *m, uint64_t *bitmap) MMU_UNLOCKED;
+void mmu_dirty_stop(struct mmu *m) MMU_UNLOCKED;
+
+static inline bool mmu_dirty_is_on(const struct mmu *m)
+{
+	return m->dirty.bitmap != NULL;
+}
+
+/* Check every invariant that can be checked against the tables as they are (I16). No vCPU of
+ * `m` is in guest mode. Any CPU. */
+void mmu_audit(struct mmu *m, struct mmu_audit *out) MMU_UNLOCKED;
+
+/* No vCPU of `m` need be out of guest mode: a snapshot. */
+void mmu_summary(struct mmu *m, struct mmu_summary *out) MMU_UNLOCKED;
+
+/*
+ * Go on with another engine; all shadows begin anew. No vCPU of `m` is in guest mode or in
+ * the library. 0; -EINVAL (no such engine) or -ENOMEM: nothing has changed.
+ */
+must_check int mmu_switch_engine(struct mmu *m, const char *engine) MMU_UNLOCKED;
+
+/* Names of enum mmu_option, by bit number. */
+extern const char *const mmu_option_name[MMU_NR_OPTIONS];
 
 #endif

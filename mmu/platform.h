@@ -7,6 +7,7 @@
 #ifndef MMU_PLATFORM_H
 #define MMU_PLATFORM_H
 
+#include "mmu/locks.h"
 #include "mmu/types.h"
 
 struct mmu;
@@ -60,8 +61,8 @@ void mmu_hw_flush_page(struct mmu_vcpu *v, gva_t va);
 void mmu_shootdown(struct mmu *m, const struct mmu_vcpu *except);
 
 /* One lock per virtual machine. yield lets a host model switch threads there. */
-void mmu_lock(struct mmu *m);
-void mmu_unlock(struct mmu *m);
+void mmu_lock(struct mmu *m) MMU_TAKES;
+void mmu_unlock(struct mmu *m) MMU_DROPS;
 void mmu_yield(struct mmu *m);
 
 /* Monotonic ticks at the rate given to mmu_stats_init. */

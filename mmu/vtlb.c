@@ -174,17 +174,18 @@ static enum mmu_result fill_locked(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
 				   const struct mmu_walk *w, struct mmu_fault *fault)
 {
 	struct p2m_entry to = mmu_p2m_lookup(v->mmu, w->gfn);
+	bool writable = to.kind == P2M_RAM && mmu_dirty_allows(v->mmu, w->gfn, access);
 	struct vtlb_table *s;
 	uint64_t spte;
 
 	if (unlikely(mmu_is_mmio(to.kind, access)))
 		return MMU_MMIO;
-	if (unlikely(!spte_make(&v->pg, w, access, to.kind == P2M_RAM, &spte)))
+	if (unlikely(!spte_make(&v->pg, w, access, writable, &spte)))
 		return MMU_EMULATE;
 	if (unlikely(t->pool.nr_free < LONGEST_PATH))
 		recycle(v, t);
 
-	if (w->page_shift > PAGE_SHIFT && to.large)
+	if (w->page_shift > PAGE_SHIFT && to.large && !mmu_dirty_is_on(v->mmu))
 		s = table_for_large(v, t, va, w->page_shift);
 	else if (w->page_shift > PAGE_SHIFT || !(s = recent_table(t, va)))
 		s = table_at(v, t, va, 1, w->page_shift);
@@ -314,7 +315,7 @@ static void vtlb_flush(struct mmu_vcpu *v, enum mmu_flush what)
 	mmu_unlock(v->mmu);
 }
 
-static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, uint64_t len)
+static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len)
 {
 	/* A TLB does not look at writes to tables. */
 	(void)m;
@@ -322,21 +323,59 @@ static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, uint64_t len)
 	(void)len;
 }
 
-static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
+static bool vtlb_unshadow(struct mmu_vcpu *v, gfn_t gfn)
 {
+	/* No table is tracked, so none is in the way. */
+	(void)v;
 	(void)gfn;
-	(void)n;
+	return false;
+}
+
+static void drop_all_of_all(struct mmu *m)
+{
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vtlb_drop_all(m->vcpus[i]->priv);
 }
 
+static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
+{
+	(void)gfn;
+	(void)n;
+	drop_all_of_all(m);
+}
+
+static void vtlb_dirty_protect(struct mmu *m, const uint64_t *frames)
+{
+	(void)frames;
+	drop_all_of_all(m);
+}
+
+/* ---- looking at it ---- */
+
+static void vtlb_audit(struct mmu *m, struct mmu_audit *out)
+{
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vtlb_audit_tables(m->vcpus[i]->priv, out);
+}
+
+static void vtlb_summary(struct mmu *m, struct mmu_summary *out)
+{
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		vtlb_sum_up(m->vcpus[i]->priv, out);
+	out->roots = m->nr_vcpus;
+}
+
 /* ---- life ---- */
+
+static unsigned pool_pages(const struct mmu *m)
+{
+	return m->config.pool_pages ? m->config.pool_pages : DEFAULT_POOL;
+}
 
 static int vtlb_init(struct mmu *m)
 {
-	if (!m->config.pool_pages)
-		m->config.pool_pages = DEFAULT_POOL;
-	return m->config.pool_pages < MIN_POOL ? -EINVAL : 0;
+	m->priv = NULL;
+	return pool_pages(m) < MIN_POOL ? -EINVAL : 0;
 }
 
 static void vtlb_fini(struct mmu *m)
@@ -376,7 +415,7 @@ static int vtlb_vcpu_init(struct mmu_vcpu *v)
 	if (!t)
 		return -ENOMEM;
 	v->priv = t;
-	err = mmu_pool_init(&t->pool, v->mmu, v->mmu->config.pool_pages, sizeof(struct vtlb_table));
+	err = mmu_pool_init(&t->pool, v->mmu, pool_pages(v->mmu), sizeof(struct vtlb_table));
 	if (!err) {
 		err = mmu_page_alloc(v->mmu, true, &t->pae_root);
 		t->has_pae_root = !err;
@@ -410,5 +449,9 @@ const struct mmu_engine mmu_engine_vtlb = {
 	.flush = vtlb_flush,
 	.pool_use = vtlb_pool_use,
 	.guest_wrote = vtlb_guest_wrote,
+	.unshadow = vtlb_unshadow,
 	.p2m_changed = vtlb_p2m_changed,
+	.dirty_protect = vtlb_dirty_protect,
+	.audit = vtlb_audit,
+	.summary = vtlb_summary,
 };

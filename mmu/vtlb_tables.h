@@ -6,6 +6,7 @@
 #ifndef MMU_VTLB_TABLES_H
 #define MMU_VTLB_TABLES_H
 
+#include "mmu/engine.h"
 #include "mmu/list.h"
 #include "mmu/paging.h"
 #include "mmu/pool.h"
@@ -87,5 +88,9 @@ void vtlb_zap_entry(struct vtlb *t, struct vtlb_table *s, unsigned i);
 /* Drop everything; everything but global leaves. Who calls tells the hardware. */
 void vtlb_drop_all(struct vtlb *t);
 void vtlb_drop_local(struct vtlb *t);
+
+/* Recount what is counted (I7, I16); add what there is to a summary. */
+void vtlb_audit_tables(struct vtlb *t, struct mmu_audit *out);
+void vtlb_sum_up(struct vtlb *t, struct mmu_summary *out);
 
 #endif

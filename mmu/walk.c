@@ -3,6 +3,7 @@
  * The parts of a walk that are not on its fast path: finding a guest table in the host,
  * and setting A and D bits (I11, I19).
  */
+#include "mmu/engine.h"
 #include "mmu/pte.h"
 #include "mmu/walk.h"
 
@@ -31,30 +32,37 @@ cold const uint8_t *mmu_walk_table_miss(struct mmu_vcpu *v, uint64_t table)
 	return host;
 }
 
-/* False: the entry at `at` is no longer `old`. A write to what is no RAM goes nowhere. */
-static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint64_t new)
+static bool exchange_host(uint8_t *p, unsigned bytes, uint64_t old, uint64_t new)
 {
-	struct p2m_entry e = mmu_p2m_lookup(m, gpa_to_gfn(at));
-	uint8_t *p;
+	uint32_t old32 = (uint32_t)old;
 
-	if (e.kind != P2M_RAM)
-		return true;
-	p = (uint8_t *)mmu_map_pfn(e.pfn) + (at.v & ~PAGE_MASK);
 	if (bytes == sizeof(uint64_t))
 		return __atomic_compare_exchange_n((uint64_t *)(void *)p, &old, new, false,
 						   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-
-	uint32_t old32 = (uint32_t)old;
-
 	return __atomic_compare_exchange_n((uint32_t *)(void *)p, &old32, (uint32_t) new, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* False: the entry at `at` is no longer `old`. A write to what is no RAM goes nowhere. */
+static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old,
+		     uint64_t new) MMU_LOCKED;
+
+static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint64_t new)
+{
+	struct p2m_entry e = mmu_p2m_lookup(m, gpa_to_gfn(at));
+
+	if (e.kind != P2M_RAM)
+		return true;
+	if (!exchange_host((uint8_t *)mmu_map_pfn(e.pfn) + (at.v & ~PAGE_MASK), bytes, old, new))
+		return false;
+	mmu_guest_written(m, at, bytes);
+	return true;
 }
 
 enum walk_status mmu_walk_set_ad(struct mmu_vcpu *v, const struct pt_format *f, gva_t va,
 				 unsigned access, struct mmu_walk *w)
 {
 	enum walk_status status = WALK_OK;
-	unsigned changed = 0;
 
 	/* The lock keeps the p2m still: nothing is written to a frame that the guest has
 	 * lost meanwhile. Entries that need no bit are not looked at again. */
@@ -67,18 +75,11 @@ enum walk_status mmu_walk_set_ad(struct mmu_vcpu *v, const struct pt_format *f, 
 
 		if (new == old)
 			continue;
-		if (exchange(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes, old,
-			     new)) {
+		if (exchange(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes, old, new))
 			w->gpte[level] = new;
-			changed |= BIT(level);
-		} else {
+		else
 			status = WALK_RETRY;
-		}
 	}
 	mmu_unlock(v->mmu);
-
-	for (unsigned level = w->level; changed && level <= f->levels; level++)
-		if (changed & BIT(level))
-			mmu_guest_wrote(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes);
 	return status;
 }

@@ -1,6 +1,4 @@
-MMU_LIB := mmu/format.c mmu/mmu.c mmu/paging.c mmu/perm.c mmu/pool.c mmu/stats.c mmu/vtlb.c \
-	mmu/vtlb_tables.c \
-	mmu/walk.c mmu/walk0.c mmu/walk2.c mmu/walk3.c mmu/walk4.c tests/unit/fake_platform.c
+MMU_LIB := $(wildcard mmu/*.c) tests/unit/fake_platform.c
 
 UNIT += test_walk test_perm test_vtlb test_mmu_stats
 test_walk_SRCS := tests/unit/test_walk.c $(MMU_LIB)

@@ -58,7 +58,11 @@ static struct guest *g;
 
 static inline void guest_start(unsigned pool, unsigned maxphyaddr, bool has_1g)
 {
-	struct mmu_config c = { .pool_pages = pool, .maxphyaddr = maxphyaddr, .has_1g = has_1g };
+	struct mmu_config c = { .engine = "vtlb",
+				.pool_pages = pool,
+				.maxphyaddr = maxphyaddr,
+				.has_1g = has_1g,
+				.frames = FAKE_RAM_FRAMES };
 
 	fake_reset();
 	g = calloc(1, sizeof(*g));

@@ -641,7 +641,7 @@ static void test_no_leak(void **state)
 
 static void test_creation_failures(void **state)
 {
-	struct mmu_config c = { .maxphyaddr = 40 };
+	struct mmu_config c = { .maxphyaddr = 40, .frames = FAKE_RAM_FRAMES };
 	int err = -12;
 
 	(void)state;
