@@ -322,8 +322,10 @@ void vcpu_emulate(struct vcpu *v, gpa_t gpa)
 	if (!insn)
 		return;
 	r = insn->op == INSN_NONE ? EMUL_UNHANDLED : emul_execute(&e.ctx, insn);
-	if (r == EMUL_UNHANDLED)
-		kill_with_bytes(v, gpa);
-	else if (accessed(v, &e, r) && v->regs.rip != rip)
+	if (r == EMUL_UNHANDLED) {
+		if (!mmu_unshadow(&v->mmu, gpa))
+			kill_with_bytes(v, gpa);
+	} else if (accessed(v, &e, r) && v->regs.rip != rip) {
 		vcpu_skip(v, 0);
+	}
 }

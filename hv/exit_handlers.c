@@ -34,12 +34,12 @@ static unsigned fault_access(struct vcpu *v, uint32_t error)
  * and the one at rip has nothing to do with the delivery of an event. */
 static void emulate_access(struct vcpu *v, uint64_t va, gpa_t gpa)
 {
-	if (unlikely(v->delivering.type != EVENT_NONE))
+	if (likely(v->delivering.type == EVENT_NONE))
+		vcpu_emulate(v, gpa);
+	else if (!mmu_unshadow(&v->mmu, gpa))
 		vm_kill(v,
 			"to deliver vector 0x%x it uses 0x%llx, which is a device's, ROM or no memory",
 			v->delivering.vector, (unsigned long long)va);
-	else
-		vcpu_emulate(v, gpa);
 }
 
 void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)

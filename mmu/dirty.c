@@ -29,9 +29,7 @@ static void free_bitmaps(struct mmu_dirty *d)
 	*d = (struct mmu_dirty){ .words = 0 };
 }
 
-static void forbid_writes(struct mmu *m, const uint64_t *frames) MMU_LOCKED;
-
-static void forbid_writes(struct mmu *m, const uint64_t *frames)
+static void forbid_writes(struct mmu *m, const uint64_t *frames) MMU_LOCKED
 {
 	m->engine->dirty_protect(m, frames);
 	mmu_shootdown(m, NULL);

@@ -8,6 +8,7 @@
 #define MMU_ENGINE_H
 
 #include "mmu/mmu.h"
+#include "mmu/perm.h"
 #include "mmu/platform.h"
 #include "mmu/walk.h"
 
@@ -100,7 +101,7 @@ static inline void mmu_dirty_mark(struct mmu *m, gfn_t gfn)
 		m->dirty.bitmap[gfn.v / 64] |= BIT(gfn.v % 64);
 }
 
-extern const struct mmu_engine mmu_engine_vtlb;
+extern const struct mmu_engine mmu_engine_xi, mmu_engine_vtlb;
 
 /* The access goes to a device model: there is no memory, or ROM that is written. */
 static inline bool mmu_is_mmio(enum p2m_kind kind, unsigned access)
@@ -114,8 +115,17 @@ static inline gpa_t mmu_walk_gpa(const struct mmu_walk *w, gva_t va)
 	return GPA(gfn_to_gpa(w->gfn).v | (va.v & ~PAGE_MASK));
 }
 
+/* A supervisor access to a user page that SMAP forbids and AC excuses: if the processor refused
+ * it all the same, it was an implicit one (SDM Vol. 3A 4.6.1). */
+static inline bool mmu_is_implicit(const struct mmu_vcpu *v, const struct mmu_walk *w,
+				   unsigned access)
+{
+	return !(access & (MMU_ACC_USER | MMU_ACC_FETCH)) && (access & MMU_ACC_AC) &&
+	       (w->rights & PTE_U) && (v->pg.perm & PERM_SMAP);
+}
+
 /* mmu_lock, noted for the sampling profile. */
-static inline void mmu_lock_noted(struct mmu_vcpu *v)
+static inline void mmu_lock_noted(struct mmu_vcpu *v) MMU_TAKES
 {
 	v->lock_start = mmu_clock();
 	mmu_lock(v->mmu);

@@ -40,6 +40,9 @@ static inline unsigned pt_shift(const struct pt_format *f, unsigned level)
 /* Reserved bits and large pages (Intel SDM Vol. 3A 4.3 table 4-4, 4.4.2, 4.5). */
 void mmu_format_masks(const struct pt_format *f, const struct pt_features *x, struct pt_masks *out);
 
+/* The format of the guest's tables in a mode; NULL with paging off. */
+const struct pt_format *mmu_format_of(enum mmu_paging_mode mode);
+
 /* Reserved bits of a present PDPTE (Intel SDM Vol. 3A table 4-8). */
 uint64_t mmu_pdpte_rsvd(unsigned maxphyaddr);
 

@@ -23,7 +23,8 @@ const char *const mmu_option_name[MMU_NR_OPTIONS] = { "large", "oos",	 "window",
 						      "reach", "global", "teardown", "split" };
 
 static const struct mmu_engine *const engines[] = {
-	&mmu_engine_vtlb, /* the first is the default */
+	&mmu_engine_xi, /* the first is the default */
+	&mmu_engine_vtlb,
 };
 
 _Static_assert((int)MMU_CNT_PF_FATAL == (int)MMU_FATAL, "results and counters are in one order");

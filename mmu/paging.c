@@ -23,6 +23,11 @@ static const struct pt_format *const formats[NR_PAGING_MODES] = {
 	[PAGING_4LEVEL] = &mmu_format_4level,
 };
 
+const struct pt_format *mmu_format_of(enum mmu_paging_mode mode)
+{
+	return formats[mode];
+}
+
 void mmu_paging_set_root(struct mmu_vcpu *v)
 {
 	v->pg.root = v->regs.cr3 & (v->pg.mode == PAGING_2LEVEL ? CR3_2LEVEL_ROOT : PTE_ADDR);

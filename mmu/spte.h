@@ -67,27 +67,35 @@ static inline bool spte_wp_off(unsigned perm, unsigned access, uint64_t *spte)
 }
 
 /*
- * The leaf for what the walk `w` found, without address and PS; `writable` is false where
- * the host does not want writes (ROM). W only with the guest's D (I1), so that the first
- * write comes to us. A and D are set: the processor has no need to write our tables.
+ * A leaf without address and PS, from the rights of all levels together and the guest's own
+ * leaf entry; `global` is the bit that makes that global. `writable` is false where the host
+ * does not want writes (ROM, a protected table). W only with the guest's D (I1), so that the
+ * first write comes to us. A and D are set: the processor has no need to write our tables.
  * False: no entry can express it, emulate the access.
  */
-static inline bool spte_make(const struct mmu_paging *pg, const struct mmu_walk *w, unsigned access,
-			     bool writable, uint64_t *spte)
+static inline bool spte_leaf(unsigned perm, uint64_t rights, uint64_t gpte, uint64_t global,
+			     unsigned access, bool writable, uint64_t *spte)
 {
-	uint64_t gpte = w->gpte[w->level];
-	uint64_t s = w->rights | PTE_P | PTE_A;
+	uint64_t s = rights | PTE_P | PTE_A;
 
-	if (unlikely(!(s & PTE_W) && !(pg->perm & PERM_WP)) && !spte_wp_off(pg->perm, access, &s))
+	if (unlikely(!(s & PTE_W) && !(perm & PERM_WP)) && !spte_wp_off(perm, access, &s))
 		return false;
 	if ((gpte & PTE_D) && writable)
 		s |= s & PTE_W ? PTE_D : 0;
 	else
 		s &= ~PTE_W;
-	if (gpte & pg->global)
+	if (gpte & global)
 		s |= SPTE_GLOBAL;
 	*spte = s;
 	return true;
+}
+
+/* The leaf for what the walk `w` found. */
+static inline bool spte_make(const struct mmu_paging *pg, const struct mmu_walk *w, unsigned access,
+			     bool writable, uint64_t *spte)
+{
+	return spte_leaf(pg->perm, w->rights, w->gpte[w->level], pg->global, access, writable,
+			 spte);
 }
 
 #endif

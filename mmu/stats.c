@@ -19,7 +19,11 @@ const char *const mmu_counter_name[MMU_NR_COUNTERS] = {
 	[MMU_CNT_PF_INJECT] = "pf_inject",   [MMU_CNT_PF_MMIO] = "pf_mmio",
 	[MMU_CNT_PF_EMULATE] = "pf_emulate", [MMU_CNT_PF_FATAL] = "pf_fatal",
 	[MMU_CNT_LARGE_FILL] = "large_fill", [MMU_CNT_SPURIOUS] = "spurious",
-	[MMU_CNT_WP_TRICK] = "wp_trick",
+	[MMU_CNT_WP_TRICK] = "wp_trick",     [MMU_CNT_WINDOW] = "window",
+	[MMU_CNT_NEW_TABLE] = "new_table",   [MMU_CNT_NEW_ROOT] = "new_root",
+	[MMU_CNT_UNSYNC] = "unsync",	     [MMU_CNT_RESYNC] = "resync",
+	[MMU_CNT_SYNC_TABLE] = "sync_table", [MMU_CNT_SYNC_ENTRY] = "sync_entry",
+	[MMU_CNT_UNSHADOW] = "unshadow",     [MMU_CNT_SHOOTDOWN] = "shootdown",
 };
 
 void mmu_stats_init(uint64_t clock_hz)

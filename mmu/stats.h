@@ -30,6 +30,15 @@ enum mmu_counter {
 	MMU_CNT_LARGE_FILL, /* a 2 MiB shadow entry was made */
 	MMU_CNT_SPURIOUS, /* the entry was there already */
 	MMU_CNT_WP_TRICK, /* supervisor write to a read-only user page with CR0.WP = 0 */
+	MMU_CNT_WINDOW, /* neighbours filled with a fault */
+	MMU_CNT_NEW_TABLE, /* shadow tables made */
+	MMU_CNT_NEW_ROOT, /* ..., as roots */
+	MMU_CNT_UNSYNC, /* guest tables that went out of sync */
+	MMU_CNT_RESYNC, /* ..., and came back */
+	MMU_CNT_SYNC_TABLE, /* tables compared */
+	MMU_CNT_SYNC_ENTRY, /* entries found changed */
+	MMU_CNT_UNSHADOW, /* tables let go, reused or written by what is not emulated */
+	MMU_CNT_SHOOTDOWN, /* other vCPUs made to flush */
 	MMU_NR_COUNTERS
 };
 

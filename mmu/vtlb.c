@@ -159,11 +159,9 @@ static cold enum mmu_result refused(struct mmu_vcpu *v, struct vtlb_table *s, gv
 				    unsigned access, const struct mmu_walk *w,
 				    struct mmu_fault *fault)
 {
-	bool data = !(access & (MMU_ACC_USER | MMU_ACC_FETCH));
-
 	v->stats.count[MMU_CNT_SPURIOUS]++;
 	mmu_hw_flush_page(v, va);
-	if (!data || !(access & MMU_ACC_AC) || !(w->rights & PTE_U) || !(v->pg.perm & PERM_SMAP))
+	if (!mmu_is_implicit(v, w, access))
 		return MMU_FIXED;
 	drop_leaf(s, va);
 	fault->error_code = (access & v->pg.pfec) | MMU_PFEC_P;

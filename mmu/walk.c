@@ -47,7 +47,7 @@ static bool exchange_host(uint8_t *p, unsigned bytes, uint64_t old, uint64_t new
 static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old,
 		     uint64_t new) MMU_LOCKED;
 
-static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint64_t new)
+static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint64_t new) MMU_LOCKED
 {
 	struct p2m_entry e = mmu_p2m_lookup(m, gpa_to_gfn(at));
 
@@ -55,7 +55,8 @@ static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint
 		return true;
 	if (!exchange_host((uint8_t *)mmu_map_pfn(e.pfn) + (at.v & ~PAGE_MASK), bytes, old, new))
 		return false;
-	mmu_guest_written(m, at, bytes);
+	/* Nothing that an engine holds is wrong for it; what it fills next it looks at again. */
+	mmu_dirty_mark(m, gpa_to_gfn(at));
 	return true;
 }
 

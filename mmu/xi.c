@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine `xi` (mmu/xi.h tells how it works): flushes, and its life.
+ *
+ * Keeps: I2: an address whose #PF goes to the guest is brought in step first; I17: every
+ * guest flush also flushes the hardware.
+ */
+#include "mmu/xi.h"
+
+#define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
+#define ENOMEM 12
+
+#define MIN_POOL 64 /* every vCPU's roots, dying ones too, and a path */
+#define DEFAULT_POOL 1024
+#define POOL_SHARE 64 /* ..., and one spage for so many guest frames */
+
+_Static_assert(MIN_POOL >= MMU_MAX_VCPUS * XI_ROOTS + XI_LONGEST_PATH, "a path can always be made");
+
+/* ---- flushes ---- */
+
+/* The spage on the way to `va` whose entry is a leaf or empty. NULL: not even the root. */
+static struct xi_spage *leaf_table(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED
+{
+	const struct xi_vcpu *t = v->priv;
+	struct xi_spage *s = t->root[v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
+
+	while (s && s->key.role.level > 1) {
+		uint64_t e = s->page.spt[spte_index(va, xi_level_shift(s->key.role.level))];
+
+		if (!e || spte_is_large(e))
+			break;
+		s = xi_child(x, e);
+	}
+	return s;
+}
+
+/* Bring the leaf for `va` in step, if its table may be out of it. True: it was not. */
+static bool refresh(struct xi *x, struct xi_spage *s, gva_t va, bool fill) MMU_LOCKED
+{
+	return s && s->oos && xi_refresh_leaf(x, s, spte_index(va, PAGE_SHIFT), fill);
+}
+
+static void xi_forget(struct mmu_vcpu *v, gva_t va)
+{
+	struct xi *x = xi_of(v->mmu);
+
+	mmu_lock_noted(v);
+	if (GUARD(I2_FORGET) && refresh(x, leaf_table(x, v, va), va, false))
+		mmu_hw_flush_page(v, va);
+	mmu_unlock(v->mmu);
+}
+
+/*
+ * Tables above level 1 are in step, so one leaf at most is not. But the hardware may hold
+ * pieces of a large page that the guest has replaced: a table entry has changed then (wide).
+ */
+static void xi_invlpg(struct mmu_vcpu *v, gva_t va)
+{
+	struct xi *x = xi_of(v->mmu);
+
+	mmu_lock_noted(v);
+	refresh(x, leaf_table(x, v, va), va, xi_has(x, MMU_OPT_PREFILL));
+	if (unlikely(x->wide & 1u << v->id))
+		xi_flush_hw(x, v);
+	else
+		mmu_hw_flush_page(v, va);
+	mmu_unlock(v->mmu);
+}
+
+static void xi_flush(struct mmu_vcpu *v, enum mmu_flush what)
+{
+	struct xi *x = xi_of(v->mmu);
+
+	mmu_lock_noted(v);
+	xi_reserve(x, v);
+	xi_set_roots(x, v);
+	if (GUARD(I2_SYNC))
+		xi_sync_for_flush(x, v, what != MMU_FLUSH_LOCAL || !v->pg.global);
+	if (GUARD(I17_FLUSH))
+		xi_flush_hw(x, v);
+	mmu_unlock(v->mmu);
+}
+
+/* ---- what others did ---- */
+
+static void xi_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len) MMU_LOCKED
+{
+	xi_table_written(xi_of(m), gpa_to_gfn(gpa).v, gpa.v & ~PAGE_MASK, len);
+}
+
+static bool xi_unshadow(struct mmu_vcpu *v, gfn_t gfn) MMU_LOCKED
+{
+	struct xi *x = xi_of(v->mmu);
+
+	if (gfn.v >= v->mmu->config.frames || !xi_is_protected(x, gfn.v))
+		return false;
+	xi_zap_frame(x, gfn.v);
+	xi_count(v, MMU_CNT_UNSHADOW);
+	return true;
+}
+
+static void xi_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n) MMU_LOCKED
+{
+	(void)gfn;
+	(void)n;
+	xi_zap_all(xi_of(m));
+}
+
+static void forbid_frame(struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	for (uint32_t n = x->frame[gfn].rmap; n; n = xi_entry_next(x, n))
+		xi_forbid_write(x, xi_entry_page(x, n), xi_entry_index(n));
+}
+
+static void drop_large(struct xi *x) MMU_LOCKED
+{
+	for (uint64_t r = 0; r < x->nr_regions; r++)
+		while (x->region[r].rmap)
+			xi_set(x, xi_entry_page(x, x->region[r].rmap),
+			       xi_entry_index(x->region[r].rmap), 0, 0);
+}
+
+static void xi_dirty_protect(struct mmu *m, const uint64_t *frames) MMU_LOCKED
+{
+	struct xi *x = xi_of(m);
+
+	drop_large(x);
+	for (uint64_t word = 0; word < m->dirty.words; word++) {
+		uint64_t bits = frames ? frames[word] : ~UINT64_C(0);
+
+		for (; bits; bits &= bits - 1) {
+			uint64_t gfn = word * 64 + (unsigned)__builtin_ctzll(bits);
+
+			if (gfn < m->config.frames)
+				forbid_frame(x, gfn);
+		}
+	}
+}
+
+/* ---- life ---- */
+
+static size_t frames_bytes(const struct xi *x)
+{
+	return x->mmu->config.frames * sizeof(*x->frame);
+}
+
+static size_t regions_bytes(const struct xi *x)
+{
+	return x->nr_regions * sizeof(*x->region);
+}
+
+static unsigned pool_pages(const struct mmu *m)
+{
+	uint64_t share = m->config.frames / POOL_SHARE;
+
+	if (m->config.pool_pages)
+		return m->config.pool_pages;
+	return share > DEFAULT_POOL ? (unsigned)share : DEFAULT_POOL;
+}
+
+static void xi_fini(struct mmu *m) MMU_NO_LOCK_YET
+{
+	struct xi *x = xi_of(m);
+
+	for (unsigned i = 0; i < x->pool.nr_pages; i++) {
+		struct xi_spage *s = xi_page(x, i);
+
+		if (s->link)
+			mmu_mem_free(s->link, SPTE_ENTRIES * sizeof(*s->link));
+		if (s->snap)
+			mmu_mem_free(s->snap, PAGE_SIZE);
+	}
+	mmu_pool_fini(&x->pool, m);
+	if (x->frame)
+		mmu_mem_free(x->frame, frames_bytes(x));
+	if (x->region)
+		mmu_mem_free(x->region, regions_bytes(x));
+	mmu_mem_free(x, sizeof(*x));
+	m->priv = NULL;
+}
+
+static bool make_pages(struct xi *x) MMU_NO_LOCK_YET
+{
+	if (mmu_pool_init(&x->pool, x->mmu, pool_pages(x->mmu), sizeof(struct xi_spage)))
+		return false;
+	for (unsigned i = 0; i < x->pool.nr_pages; i++) {
+		struct xi_spage *s = xi_page(x, i);
+
+		s->index = i;
+		s->link = mmu_mem_alloc(SPTE_ENTRIES * sizeof(*s->link));
+		s->snap = mmu_mem_alloc(PAGE_SIZE);
+		if (!s->link || !s->snap)
+			return false;
+	}
+	return true;
+}
+
+static void make_masks(struct xi *x)
+{
+	for (unsigned mode = PAGING_2LEVEL; mode < NR_PAGING_MODES; mode++)
+		for (unsigned i = 0; i < 4; i++) {
+			struct pt_features f = { .maxphyaddr = x->mmu->config.maxphyaddr,
+						 .has_1g = x->mmu->config.has_1g,
+						 .nxe = i & 2,
+						 .pse = i & 1 };
+
+			mmu_format_masks(mmu_format_of(mode), &f, &x->masks[mode][i / 2][i % 2]);
+		}
+}
+
+static int xi_init(struct mmu *m) MMU_NO_LOCK_YET
+{
+	struct xi *x;
+
+	if (pool_pages(m) < MIN_POOL)
+		return -EINVAL;
+	x = mmu_mem_alloc(sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	m->priv = x;
+	x->mmu = m;
+	x->options = ~m->config.without;
+	x->nr_regions = (m->config.frames + SPTE_ENTRIES - 1) / SPTE_ENTRIES;
+	x->frame = mmu_mem_alloc(frames_bytes(x));
+	x->region = mmu_mem_alloc(regions_bytes(x));
+	list_init(&x->lru);
+	list_init(&x->oos);
+	make_masks(x);
+	if (!x->frame || !x->region || !make_pages(x)) {
+		xi_fini(m);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void free_vcpu_pages(struct mmu_vcpu *v, struct xi_vcpu *t)
+{
+	if (t->has_pages > 0)
+		mmu_page_free(v->mmu, t->pdpt);
+	if (t->has_pages > 1)
+		mmu_page_free(v->mmu, t->nothing);
+	mmu_mem_free(t, sizeof(*t));
+	v->priv = NULL;
+}
+
+static void xi_vcpu_fini(struct mmu_vcpu *v)
+{
+	struct xi *x = xi_of(v->mmu);
+	struct xi_vcpu *t = v->priv;
+
+	mmu_lock(v->mmu);
+	for (unsigned i = 0; i < XI_ROOTS; i++)
+		if (t->root[i])
+			xi_put_root(x, t->root[i]);
+	x->everybody &= ~(1u << v->id);
+	x->stale &= x->everybody;
+	x->wide &= x->everybody;
+	mmu_unlock(v->mmu);
+	free_vcpu_pages(v, t);
+}
+
+static int xi_vcpu_init(struct mmu_vcpu *v)
+{
+	struct xi *x = xi_of(v->mmu);
+	struct xi_vcpu *t = mmu_mem_alloc(sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	if (!mmu_page_alloc(v->mmu, true, &t->pdpt))
+		t->has_pages = 1;
+	if (t->has_pages && !mmu_page_alloc(v->mmu, false, &t->nothing))
+		t->has_pages = 2;
+	if (t->has_pages < 2) {
+		free_vcpu_pages(v, t);
+		return -ENOMEM;
+	}
+	t->pdpte = mmu_map_pfn(t->pdpt);
+	v->priv = t;
+	mmu_lock(v->mmu);
+	x->everybody |= 1u << v->id;
+	xi_reserve(x, v);
+	xi_set_roots(x, v);
+	mmu_unlock(v->mmu);
+	return 0;
+}
+
+static void xi_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused)
+{
+	const struct xi *x = xi_of(v->mmu);
+
+	*pages = x->pool.nr_pages;
+	*unused = x->pool.nr_free + x->nr_limbo;
+}
+
+const struct mmu_engine mmu_engine_xi = {
+	.name = "xi",
+	.init = xi_init,
+	.fini = xi_fini,
+	.vcpu_init = xi_vcpu_init,
+	.vcpu_fini = xi_vcpu_fini,
+	.fill = xi_fill,
+	.forget = xi_forget,
+	.invlpg = xi_invlpg,
+	.flush = xi_flush,
+	.pool_use = xi_pool_use,
+	.guest_wrote = xi_guest_wrote,
+	.unshadow = xi_unshadow,
+	.p2m_changed = xi_p2m_changed,
+	.dirty_protect = xi_dirty_protect,
+	.audit = xi_audit,
+	.summary = xi_summary,
+};

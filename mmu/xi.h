@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine `xi`: its structures, and what its files call of each other.
+ *
+ * A shadow page (spage) is one shadow table. An *indirect* one shadows a guest table; a
+ * *direct* one maps guest-physical memory as it is: a piece of a large guest page, or memory
+ * under a guest with paging off. An spage is found by its key (gfn, role), which holds all
+ * that its entries depend on and never changes (I4); it is shared by every path and root
+ * that leads to the same key, and kept when nobody uses it.
+ *
+ * A guest table with an spage is *protected*: no entry lets the guest write it, so every
+ * change is seen and its spages are in step with it. Only a table whose spages are all of
+ * level 1 may go *out of sync* (OOS): the guest writes it freely, and at each flush that
+ * covers it, it is compared with what its entries were made from. Tables above are never OOS
+ * (I18), so a walk down the shadow is a walk down the guest's tables as they are.
+ *
+ * A present entry is linked into one list (I7): a leaf into that of the frame or, if large,
+ * the 2 MiB region that it maps (the reverse map, I8), a table entry into that of the spage
+ * that it leads to. Links lie beside the entries, so that linking needs no memory (I6).
+ *
+ * Everything here is guarded by mmu_lock.
+ */
+#ifndef MMU_XI_H
+#define MMU_XI_H
+
+#include "mmu/engine.h"
+#include "mmu/guard.h"
+#include "mmu/list.h"
+#include "mmu/pool.h"
+#include "mmu/spte.h"
+
+#define XI_TOP_4LEVEL 4 /* level of the root table of a 4-level guest */
+#define XI_TOP_PAE 2 /* of the four directories of any other */
+#define XI_ROOTS PAE_PDPTES
+#define XI_MAX_OOS 64 /* tables; the oldest is brought back when there are more */
+#define XI_LONGEST_PATH 4 /* spages that one fill may take */
+
+/* The second half of the key. Rights are those of all guest entries above the table, so that a
+ * leaf holds the effective ones (I1) and table entries hold none. */
+union xi_role {
+	uint32_t word;
+	struct {
+		uint32_t level: 3; /* of the shadow table, 1: leaves */
+		uint32_t mode: 2; /* enum mmu_paging_mode: the format of the guest's tables */
+		uint32_t direct: 1;
+		uint32_t quadrant: 2; /* which part of a 2-level table of 1024 entries */
+		uint32_t w: 1, u: 1, nx: 1; /* inherited rights; direct: the page's own too */
+		uint32_t dirty: 1, global: 1; /* direct: D and G of the large guest entry */
+		uint32_t nxe: 1, pse: 1; /* they decide what is a reserved bit, a large page */
+		uint32_t wp: 1, smep: 1, smap: 1; /* the last two only without WP */
+	};
+};
+
+struct xi_key {
+	uint64_t gfn; /* of the guest table; direct: the first frame mapped */
+	union xi_role role;
+};
+
+/* Beside each entry: its neighbours in the list that it is in, by number of entry (0: none),
+ * and which list that is: stored, never recomputed (I8). */
+struct xi_link {
+	uint32_t next, prev;
+	uint64_t head; /* XI_HEAD_... | number */
+};
+
+#define XI_HEAD_FRAME (UINT64_C(0) << 62)
+#define XI_HEAD_REGION (UINT64_C(1) << 62)
+#define XI_HEAD_PAGE (UINT64_C(2) << 62)
+#define XI_HEAD_KIND (UINT64_C(3) << 62)
+
+/* I5: no part of the key. DYING: a vCPU still has it as root; it is empty, nobody finds it. */
+enum xi_state { XI_FREE, XI_LIVE, XI_DYING };
+
+struct xi_spage {
+	struct mmu_spage page; /* first: the pool's */
+	struct xi_link *link; /* one an entry */
+	uint64_t *snap; /* indirect, level 1: guest entries that present entries were made from */
+	const uint8_t *guest; /* indirect: the part of the guest table that it shadows */
+	const struct pt_masks *masks; /* indirect: reserved bits of its format */
+	struct xi_key key;
+	uint32_t index; /* its own number */
+	uint32_t next_same; /* next spage of the same frame or region, by number + 1 */
+	uint32_t parents; /* list of the entries that lead here */
+	uint32_t roots; /* vCPUs that have it as root, or part of it */
+	uint16_t lo, hi; /* entries outside lo..hi are 0; lo > hi: all are */
+	uint16_t nr_present;
+	uint16_t nr_local; /* leaves that a CR3 load flushes */
+	uint16_t window,
+		window_end; /* neighbours that the next fill looks at, if it begins there */
+	uint8_t state; /* enum xi_state */
+	uint8_t calm; /* OOS: flushes in a row that found no change */
+	uint8_t writes; /* above level 1: seen writes since the latest fill that went through */
+	bool oos;
+	bool rom; /* the guest table lies in ROM: A and D bits written to it are lost */
+	struct mmu_list lru; /* in xi.lru: all LIVE, most recently linked first */
+	struct mmu_list oos_node; /* in xi.oos, most recent first */
+};
+
+/* A guest frame. */
+struct xi_frame {
+	uint32_t rmap; /* list of the 4 KiB leaves that map it */
+	uint32_t tables; /* its indirect spages, by number + 1 */
+};
+
+/* 2 MiB of guest-physical memory. */
+struct xi_region {
+	uint32_t rmap; /* list of the large leaves that map it */
+	uint32_t direct; /* direct spages that begin here, by number + 1 */
+	uint32_t nr_tables; /* frames in it that have spages: then nothing large maps it */
+};
+
+struct xi {
+	struct mmu *mmu;
+	unsigned options; /* enum mmu_option */
+	struct mmu_pool pool;
+	struct mmu_spage *limbo; /* freed, but some processor may still walk them */
+	unsigned nr_limbo;
+	struct xi_frame *frame; /* config.frames of them */
+	struct xi_region *region;
+	uint64_t nr_regions;
+	struct mmu_list lru, oos;
+	unsigned nr_oos;
+	/*
+	 * vCPUs, a bit each, whose hardware may know what the shadow no longer says: an
+	 * entry dropped or narrowed (stale), a table entry or a large leaf among them, so that
+	 * more than one page is meant (wide). A hardware flush clears both.
+	 */
+	unsigned stale, wide, everybody;
+	unsigned nr_zaps; /* so far: whoever goes along a list sees that it has changed */
+	struct pt_masks masks[NR_PAGING_MODES][2][2]; /* by mode, NXE, PSE */
+};
+
+struct xi_vcpu {
+	struct xi_spage *root[XI_ROOTS]; /* 4-level: the first only; NULL: not made yet */
+	uint64_t *pdpte; /* the four PDPTEs that lead to them, below 4 GiB */
+	pfn_t pdpt;
+	pfn_t nothing; /* an empty table: 4-level root where CR3 points to no memory */
+	uint8_t has_pages; /* how many of the two are allocated */
+};
+
+static inline struct xi *xi_of(const struct mmu *m)
+{
+	return m->priv;
+}
+
+static inline bool xi_has(const struct xi *x, enum mmu_option o)
+{
+	return x->options & o;
+}
+
+static inline void xi_count(struct mmu_vcpu *v, enum mmu_counter c)
+{
+	if (v)
+		v->stats.count[c]++;
+}
+
+static inline unsigned xi_level_shift(unsigned level)
+{
+	return PAGE_SHIFT + (level - 1) * SPTE_INDEX_BITS;
+}
+
+static inline struct xi_spage *xi_page(const struct xi *x, uint32_t index)
+{
+	return (struct xi_spage *)(void *)(x->pool.items + (size_t)index * sizeof(struct xi_spage));
+}
+
+/* The spage that a table entry leads to. */
+static inline struct xi_spage *xi_child(const struct xi *x, uint64_t spte)
+{
+	return (struct xi_spage *)mmu_pool_find(&x->pool, spte_pfn(spte));
+}
+
+static inline bool xi_is_leaf(const struct xi_spage *s, uint64_t spte)
+{
+	return s->key.role.level == 1 || spte_is_large(spte);
+}
+
+static inline bool xi_same_key(const struct xi_key *a, const struct xi_key *b)
+{
+	return a->gfn == b->gfn && a->role.word == b->role.word;
+}
+
+/* Can `gfn` hold a table that is worth a shadow? */
+static inline bool xi_is_memory(const struct xi *x, uint64_t gfn)
+{
+	return gfn < x->mmu->config.frames && mmu_p2m_lookup(x->mmu, GFN(gfn)).kind != P2M_NONE;
+}
+
+/* ---- xi_list.c: entries and the lists that they are in ---- */
+
+/* Entries by number, 1 and up. */
+static inline uint32_t xi_entry_nr(const struct xi_spage *s, unsigned i)
+{
+	return s->index * SPTE_ENTRIES + i + 1;
+}
+
+static inline struct xi_spage *xi_entry_page(const struct xi *x, uint32_t nr)
+{
+	return xi_page(x, (nr - 1) / SPTE_ENTRIES);
+}
+
+static inline unsigned xi_entry_index(uint32_t nr)
+{
+	return (nr - 1) % SPTE_ENTRIES;
+}
+
+/* The next entry in the same list, or 0. */
+static inline uint32_t xi_entry_next(const struct xi *x, uint32_t nr)
+{
+	return xi_entry_page(x, nr)->link[xi_entry_index(nr)].next;
+}
+
+/* The first entry of the list `head`. */
+uint32_t *xi_head(struct xi *x, uint64_t head) MMU_LOCKED;
+
+/*
+ * The only way to change an entry (I7): entry `i` of `s` becomes `spte`, in the list `head`
+ * (which means nothing if `spte` is 0). Marks what the hardware may know too much of now.
+ */
+void xi_set(struct xi *x, struct xi_spage *s, unsigned i, uint64_t spte, uint64_t head) MMU_LOCKED;
+
+/* Take W away from entry `i`. */
+void xi_forbid_write(struct xi *x, struct xi_spage *s, unsigned i) MMU_LOCKED;
+
+/* ---- xi_pages.c: spages from birth to death ---- */
+
+struct xi_spage *xi_find(struct xi *x, const struct xi_key *key) MMU_LOCKED;
+
+/* A new spage; the pool is not empty, no spage has this key, and an indirect one's frame is
+ * memory. Its guest table is protected, in step and settled when this returns. */
+struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *key) MMU_LOCKED;
+
+/* Let `s` go: no entry leads to it, it has none, nobody finds it. `deep`: and what only it led
+ * to. It stays DYING while a vCPU has it as root. */
+void xi_zap(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED;
+
+/* All spages of a frame. */
+void xi_zap_frame(struct xi *x, uint64_t gfn) MMU_LOCKED;
+void xi_zap_all(struct xi *x) MMU_LOCKED;
+
+void xi_get_root(struct xi_spage *s) MMU_LOCKED;
+void xi_put_root(struct xi *x, struct xi_spage *s) MMU_LOCKED;
+
+/* Make sure that XI_LONGEST_PATH spages can be taken (I6). `v` may be anywhere but in a fill. */
+void xi_reserve(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
+
+/* Nobody's hardware knows more than the shadow any more. `v`: on whose CPU we are, or NULL. */
+void xi_settle(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
+
+/* The same, of `v` alone, as the guest asked. */
+void xi_flush_hw(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
+
+/* ---- xi_track.c: writes to guest tables ---- */
+
+/* May no entry let the guest write this frame? */
+static inline bool xi_is_protected(const struct xi *x, uint64_t gfn)
+{
+	uint32_t t = x->frame[gfn].tables;
+
+	return unlikely(t) && !xi_page(x, t - 1)->oos;
+}
+
+/* Frame `gfn` is about to get another spage: protect it and bring those that it has in step. */
+void xi_track(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
+
+/* A guest table is protected, compared for the last time and no longer OOS. */
+void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
+
+/* The guest writes to a protected frame. True: it may; false: the write must be emulated. */
+bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
+
+/* We wrote to it. */
+void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len) MMU_LOCKED;
+
+/* ---- xi_entry.c: from guest entries to shadow entries ---- */
+
+/* The guest's entry behind entry `i`, now. */
+uint64_t xi_guest_entry(const struct xi_spage *s, unsigned i);
+
+/* Is it still what a walk saw? */
+bool xi_is_current(const struct xi_spage *s, unsigned i, uint64_t gpte);
+
+/* Note what entry `i` of level 1 is made from. */
+void xi_note_snap(struct xi_spage *s, unsigned i, uint64_t gpte);
+
+/* What a leaf in `s` may do whose own entry is `gpte`: effective rights, as of a walk. */
+uint64_t xi_rights_below(const struct xi_spage *s, uint64_t gpte);
+
+/* The leaf for entry `i` of a direct spage of level 1, made without an access. 0: no memory. */
+uint64_t xi_direct_leaf(struct xi *x, const struct xi_spage *s, unsigned i) MMU_LOCKED;
+
+/* The leaf for guest entry `gpte` of a table at level 1, made without an access: 0 where there
+ * is none to make. `gfn`: what it maps. */
+uint64_t xi_leaf_of(struct xi *x, const struct xi_spage *s, uint64_t gpte,
+		    uint64_t *gfn) MMU_LOCKED;
+
+/* The key of the spage that the guest's table entry `gpte` at entry `i` of `s` leads to. */
+struct xi_key xi_child_key(const struct xi_spage *s, unsigned i, uint64_t gpte);
+
+/* The key of the direct spage that maps `gfn` at `level`, part of a guest page with `rights`. */
+struct xi_key xi_direct_key(union xi_role role, unsigned level, uint64_t gfn, uint64_t rights,
+			    uint64_t gpte);
+
+/* Bring entry `i` in step with the guest's. `fill`: also where there was none. True: changed. */
+bool xi_refresh_leaf(struct xi *x, struct xi_spage *s, unsigned i, bool fill) MMU_LOCKED;
+void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i) MMU_LOCKED;
+
+/* ---- xi_sync.c: at flush points ---- */
+
+/* Bring all entries of `s` in step with the guest's table, now. True: some had changed. */
+bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED;
+
+/* Every OOS table; those that a flush by `v` covers (`all`: global entries too). */
+void xi_sync_everything(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
+void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all) MMU_LOCKED;
+
+/* ---- xi_fill.c ---- */
+
+enum mmu_result xi_fill(struct mmu_vcpu *v, gva_t va, unsigned access, const struct mmu_walk *w,
+			struct mmu_fault *fault);
+
+/* ---- xi_root.c ---- */
+
+/* Give `v` the roots for its registers. Pool pages are reserved. */
+void xi_set_roots(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
+
+/* The root, or part of it, under which `va` lies, made where it is not there. NULL: CR3 points
+ * to no memory. Pool pages are reserved. */
+struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED;
+
+/* ---- xi_audit.c ---- */
+
+void xi_audit(struct mmu *m, struct mmu_audit *out);
+void xi_summary(struct mmu *m, struct mmu_summary *out);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From guest entries to shadow entries, for the engine `xi`.
+ *
+ * Keeps: I1 by spte.h and xi_is_protected(); I4: what an entry is made from is the guest's
+ * entry and the role, nothing of the vCPU at hand; I9: reserved bits of the role's format;
+ * I11: nothing here sets A or D.
+ */
+#include "mmu/xi.h"
+
+static uint64_t rights_of(union xi_role r)
+{
+	return (r.w ? PTE_W : 0) | (r.u ? PTE_U : 0) | (r.nx ? PTE_NX : 0);
+}
+
+static unsigned perm_of(union xi_role r)
+{
+	return (r.wp ? PERM_WP : 0) | (r.smep ? PERM_SMEP : 0) | (r.smap ? PERM_SMAP : 0);
+}
+
+/* W and U of both, NX of either. */
+static uint64_t both_rights(uint64_t above, uint64_t gpte)
+{
+	return (above & gpte & (PTE_W | PTE_U)) | ((above | gpte) & PTE_NX);
+}
+
+static void set_rights(union xi_role *r, uint64_t rights)
+{
+	r->w = (rights & PTE_W) != 0;
+	r->u = (rights & PTE_U) != 0;
+	r->nx = (rights & PTE_NX) != 0;
+}
+
+/* Where in s->guest the entry behind entry `i` is. A guest directory's entry of the 2-level
+ * format maps 4 MiB, two of ours. */
+static unsigned guest_index(const struct xi_spage *s, unsigned i)
+{
+	return s->key.role.mode == PAGING_2LEVEL && s->key.role.level == XI_TOP_PAE ? i / 2 : i;
+}
+
+uint64_t xi_guest_entry(const struct xi_spage *s, unsigned i)
+{
+	const void *g = s->guest;
+
+	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
+		return __atomic_load_n((const uint32_t *)g + guest_index(s, i), __ATOMIC_RELAXED);
+	return __atomic_load_n((const uint64_t *)g + i, __ATOMIC_RELAXED);
+}
+
+bool xi_is_current(const struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	uint64_t differ = xi_guest_entry(s, i) ^ gpte;
+
+	if (unlikely(s->rom))
+		differ &= ~(PTE_A | PTE_D);
+	return !differ;
+}
+
+void xi_note_snap(struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
+		((uint32_t *)s->snap)[i] = (uint32_t)gpte;
+	else
+		s->snap[i] = gpte;
+}
+
+struct xi_key xi_child_key(const struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	struct xi_key k = { .gfn = (gpte & PTE_ADDR) >> PAGE_SHIFT, .role = s->key.role };
+
+	k.role.level--;
+	k.role.quadrant = s->key.role.mode == PAGING_2LEVEL ? i % 2 : 0;
+	set_rights(&k.role, both_rights(rights_of(s->key.role), gpte));
+	return k;
+}
+
+struct xi_key xi_direct_key(union xi_role role, unsigned level, uint64_t gfn, uint64_t rights,
+			    uint64_t gpte)
+{
+	struct xi_key k = { .gfn = gfn >> level * SPTE_INDEX_BITS << level * SPTE_INDEX_BITS,
+			    .role = role };
+
+	k.role.level = level;
+	k.role.direct = 1;
+	k.role.quadrant = 0;
+	set_rights(&k.role, rights);
+	k.role.dirty = (gpte & PTE_D) != 0;
+	k.role.global = (gpte & PTE_G) != 0;
+	return k;
+}
+
+uint64_t xi_rights_below(const struct xi_spage *s, uint64_t gpte)
+{
+	return both_rights(rights_of(s->key.role), gpte);
+}
+
+static uint64_t make_leaf(struct xi *x, union xi_role role, uint64_t rights, uint64_t gpte,
+			  uint64_t gfn) MMU_LOCKED
+{
+	struct p2m_entry to = mmu_p2m_lookup(x->mmu, GFN(gfn));
+	uint64_t spte;
+	bool writable;
+
+	if (unlikely(to.kind == P2M_NONE))
+		return 0;
+	writable = to.kind == P2M_RAM && !xi_is_protected(x, gfn) &&
+		   mmu_dirty_allows(x->mmu, GFN(gfn), 0);
+	if (!spte_leaf(perm_of(role), rights, gpte, PTE_G, 0, writable, &spte))
+		return 0;
+	return spte | pfn_to_hpa(to.pfn).v;
+}
+
+uint64_t xi_leaf_of(struct xi *x, const struct xi_spage *s, uint64_t gpte, uint64_t *gfn)
+{
+	if ((gpte & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (gpte & s->masks->rsvd[1][0]))
+		return 0;
+	*gfn = (gpte & PTE_ADDR) >> PAGE_SHIFT;
+	return make_leaf(x, s->key.role, xi_rights_below(s, gpte), gpte, *gfn);
+}
+
+uint64_t xi_direct_leaf(struct xi *x, const struct xi_spage *s, unsigned i)
+{
+	union xi_role r = s->key.role;
+	uint64_t gpte = PTE_P | PTE_A | (r.dirty ? PTE_D : 0) | (r.global ? PTE_G : 0);
+
+	return make_leaf(x, r, rights_of(r), gpte, s->key.gfn + i);
+}
+
+bool xi_refresh_leaf(struct xi *x, struct xi_spage *s, unsigned i, bool fill)
+{
+	uint64_t gpte = xi_guest_entry(s, i), old = s->page.spt[i], gfn = 0, spte;
+
+	xi_note_snap(s, i, gpte);
+	if (!old && !fill)
+		return false;
+	spte = xi_leaf_of(x, s, gpte, &gfn);
+	if (spte == old)
+		return false;
+	xi_set(x, s, i, spte, XI_HEAD_FRAME | gfn);
+	return true;
+}
+
+/* A present, accessed entry for a table, without a reserved bit. */
+static bool is_table(const struct xi_spage *s, uint64_t gpte)
+{
+	unsigned level = s->key.role.level;
+
+	return (gpte & PTE_P) && ((gpte & PTE_A) || s->rom) && !(gpte & s->masks->odd[level]);
+}
+
+void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
+{
+	uint64_t old = s->page.spt[i], gpte = xi_guest_entry(s, i);
+	struct xi_spage *child;
+
+	if (!old)
+		return;
+	if (spte_is_large(old)) {
+		xi_set(x, s, i, 0, 0);
+		return;
+	}
+	child = xi_child(x, old);
+	if (is_table(s, gpte)) {
+		struct xi_key want = xi_child_key(s, i, gpte);
+
+		if (xi_same_key(&child->key, &want))
+			return;
+	}
+	xi_set(x, s, i, 0, 0);
+	if (!(gpte & PTE_P) && xi_has(x, MMU_OPT_TEARDOWN) && !child->key.role.direct &&
+	    !child->parents && !child->roots)
+		xi_zap(x, child, true);
+}

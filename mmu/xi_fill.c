@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults that the guest's tables allow: the engine `xi` makes the way down and the leaf.
+ *
+ * The walk that found the translation ran without the lock, so what it read is looked at
+ * again here: tables are in step (I18), so a shadow table entry that is there says what the
+ * guest's says now; where one is made, and for the leaf, the guest's own entry is read again.
+ *
+ * Keeps: I1; I2: what is linked is in step first; I6: spages are reserved before the way down
+ * begins, and nothing on it is let go; I11: a neighbour is filled only if the guest has A.
+ */
+#include "mmu/xi.h"
+
+#define WINDOW 8u /* entries: a cache line of guest entries */
+#define MAX_WINDOW 64u
+
+struct fill {
+	struct xi *x;
+	struct mmu_vcpu *v;
+	gva_t va;
+	unsigned access;
+	const struct mmu_walk *w;
+	struct p2m_entry to;
+};
+
+/* ---- the way down ---- */
+
+/* The key of what entry `i` of `s` leads to on this way. */
+static struct xi_key next_key(const struct fill *f, const struct xi_spage *s, unsigned i)
+{
+	const struct mmu_walk *w = f->w;
+	unsigned level = s->key.role.level;
+
+	if (s->key.role.direct || level <= w->level)
+		return xi_direct_key(s->key.role, level - 1, w->gfn.v, w->rights,
+				     w->gpte[w->level]);
+	return xi_child_key(s, i, w->gpte[level]);
+}
+
+/* All pieces of a large page that fit into one table: what the guest says of them is known. */
+static void fill_whole(struct xi *x, struct xi_spage *s) MMU_LOCKED
+{
+	for (unsigned i = 0; i < SPTE_ENTRIES && s->key.gfn + i < x->mmu->config.frames; i++) {
+		uint64_t spte = xi_direct_leaf(x, s, i);
+
+		if (spte)
+			xi_set(x, s, i, spte, XI_HEAD_FRAME | (s->key.gfn + i));
+	}
+}
+
+static struct xi_spage *make(const struct fill *f, const struct xi_key *k) MMU_LOCKED
+{
+	struct xi_spage *s = xi_new(f->x, f->v, k);
+
+	xi_count(f->v, MMU_CNT_NEW_TABLE);
+	if (k->role.direct && k->role.level == 1 && xi_has(f->x, MMU_OPT_SPLIT))
+		fill_whole(f->x, s);
+	return s;
+}
+
+/* `s` is there already and gets another way to it. */
+static void bring_in_step(const struct fill *f, struct xi_spage *s) MMU_LOCKED
+{
+	if (s->key.role.direct || !GUARD(I2_NEW_PATH))
+		return;
+	if (s->key.role.level > 1)
+		xi_sync_everything(f->x, f->v);
+	else if (s->oos)
+		xi_sync(f->x, f->v, s);
+}
+
+/* Make entry `i` of `s` lead where the walk went. NULL: the guest's entry has changed. */
+static struct xi_spage *link_child(const struct fill *f, struct xi_spage *s, unsigned i,
+				   const struct xi_key *k) MMU_LOCKED
+{
+	struct xi_spage *child;
+
+	if (!s->key.role.direct && GUARD(I2_CURRENT) &&
+	    !xi_is_current(s, i, f->w->gpte[s->key.role.level]))
+		return NULL;
+	child = xi_find(f->x, k);
+	if (child)
+		bring_in_step(f, child);
+	else
+		child = make(f, k);
+	xi_set(f->x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
+	return child;
+}
+
+/* The table at `target` on the way to f->va, made where it is not there. MMU_FIXED with
+ * *leaf; MMU_RETRY: what the walk saw is no longer so; MMU_FATAL: a table is no memory. */
+static enum mmu_result way_down(const struct fill *f, unsigned target,
+				struct xi_spage **leaf) MMU_LOCKED
+{
+	struct xi_spage *s = xi_root_for(f->x, f->v, f->va);
+
+	if (!s)
+		return MMU_FATAL;
+	while (s->key.role.level > target) {
+		unsigned i = spte_index(f->va, xi_level_shift(s->key.role.level));
+		uint64_t e = s->page.spt[i];
+		struct xi_key k = next_key(f, s, i);
+		struct xi_spage *child = e && !spte_is_large(e) ? xi_child(f->x, e) : NULL;
+
+		s->writes = 0;
+		if (!child || !xi_same_key(&child->key, &k)) {
+			if (!k.role.direct && !xi_is_memory(f->x, k.gfn))
+				return MMU_FATAL;
+			child = link_child(f, s, i, &k);
+		}
+		if (!child)
+			return MMU_RETRY;
+		s = child;
+	}
+	*leaf = s;
+	return MMU_FIXED;
+}
+
+/*
+ * The usual case: the way is there and ends in the guest table that the walk ended in. No
+ * key above it need be compared, since the shadow's way is the guest's way now. NULL: not so.
+ */
+static struct xi_spage *known_way(const struct fill *f) MMU_LOCKED
+{
+	const struct mmu_walk *w = f->w;
+	struct xi_spage *s;
+
+	if (w->level > 1)
+		return NULL;
+	s = xi_root_for(f->x, f->v, f->va);
+	if (!s || s->key.role.direct)
+		return NULL;
+	for (unsigned shift = xi_level_shift(s->key.role.level); shift > PAGE_SHIFT;
+	     shift -= SPTE_INDEX_BITS) {
+		uint64_t e = s->page.spt[spte_index(f->va, shift)];
+
+		if (!e || spte_is_large(e))
+			return NULL;
+		s = xi_child(f->x, e);
+	}
+	if (s->key.gfn != w->table[1].v >> PAGE_SHIFT ||
+	    xi_rights_below(s, w->gpte[1]) != w->rights || s->key.role.direct)
+		return NULL;
+	return s;
+}
+
+/* ---- the leaf ---- */
+
+static bool fits_large(const struct fill *f) MMU_LOCKED
+{
+	return f->w->page_shift >= PAGE_SHIFT_2M && f->to.large && xi_has(f->x, MMU_OPT_LARGE) &&
+	       !mmu_dirty_is_on(f->x->mmu) && !f->x->region[f->w->gfn.v / SPTE_ENTRIES].nr_tables;
+}
+
+/*
+ * The entry was there and allowed what was refused: the guest was behind a change of ours. Or
+ * it is a supervisor access to a user page under SMAP that AC would excuse, but an implicit
+ * one (a descriptor load), which AC does not excuse (SDM Vol. 3A 4.6.1).
+ */
+static cold enum mmu_result refused(const struct fill *f, struct mmu_fault *fault) MMU_LOCKED
+{
+	f->v->stats.count[MMU_CNT_SPURIOUS]++;
+	mmu_hw_flush_page(f->v, f->va);
+	if (!mmu_is_implicit(f->v, f->w, f->access))
+		return MMU_FIXED;
+	fault->error_code = (f->access & f->v->pg.pfec) | MMU_PFEC_P;
+	return MMU_INJECT;
+}
+
+/* Neighbours of entry `i` that the guest has used: the cache line around it, or more behind it
+ * if the latest ones were all used. No A bit is set for them, nothing goes out of sync. */
+static void fill_window(const struct fill *f, struct xi_spage *s, unsigned i) MMU_LOCKED
+{
+	unsigned n = WINDOW, from = i & ~(WINDOW - 1), end;
+
+	if (i == s->window_end) {
+		n = s->window < MAX_WINDOW / 2 ? s->window * 2 : MAX_WINDOW;
+		from = i;
+	}
+	end = from + n < SPTE_ENTRIES ? from + n : SPTE_ENTRIES;
+	s->window = n;
+	s->window_end = end;
+	for (unsigned j = from; j < end; j++) {
+		uint64_t gpte, gfn, spte;
+
+		if (s->page.spt[j])
+			continue;
+		gpte = xi_guest_entry(s, j);
+		if (GUARD(I11_WINDOW) && (gpte & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+			continue;
+		spte = xi_leaf_of(f->x, s, gpte, &gfn);
+		if (!spte)
+			continue;
+		xi_note_snap(s, j, gpte);
+		xi_set(f->x, s, j, spte, XI_HEAD_FRAME | gfn);
+		f->v->stats.count[MMU_CNT_WINDOW]++;
+	}
+}
+
+static enum mmu_result install(const struct fill *f, struct xi_spage *s, uint64_t spte,
+			       struct mmu_fault *fault) MMU_LOCKED
+{
+	unsigned level = s->key.role.level, i = spte_index(f->va, xi_level_shift(level));
+	uint64_t old = s->page.spt[i], head = XI_HEAD_FRAME | f->w->gfn.v;
+
+	if (!s->key.role.direct && GUARD(I2_CURRENT)) {
+		if (!xi_is_current(s, i, f->w->gpte[level]))
+			return MMU_RETRY;
+		if (level == 1)
+			xi_note_snap(s, i, xi_guest_entry(s, i));
+	}
+	if (level > 1) {
+		spte |= (pfn_to_hpa(f->to.pfn).v & ~(BIT(PAGE_SHIFT_2M) - 1)) | PTE_PS;
+		head = XI_HEAD_REGION | f->w->gfn.v / SPTE_ENTRIES;
+		f->v->stats.count[MMU_CNT_LARGE_FILL]++;
+	} else {
+		spte |= pfn_to_hpa(f->to.pfn).v;
+	}
+	if (unlikely(old)) {
+		if (old == spte)
+			return refused(f, fault);
+		mmu_hw_flush_page(f->v, f->va);
+	}
+	xi_set(f->x, s, i, spte, head);
+	if (level == 1 && !s->key.role.direct && xi_has(f->x, MMU_OPT_WINDOW))
+		fill_window(f, s, i);
+	return MMU_FIXED;
+}
+
+static enum mmu_result fill_locked(struct fill *f, struct mmu_fault *fault) MMU_LOCKED
+{
+	struct xi *x = f->x;
+	uint64_t gfn = f->w->gfn.v, spte;
+	bool writes = f->access & MMU_ACC_WRITE, writable;
+	struct xi_spage *s;
+
+	f->to = mmu_p2m_lookup(x->mmu, f->w->gfn);
+	if (unlikely(mmu_is_mmio(f->to.kind, f->access)))
+		return MMU_MMIO;
+	xi_reserve(x, f->v);
+	if (unlikely(writes && xi_is_protected(x, gfn)) && !xi_unsync(x, f->v, gfn))
+		return MMU_EMULATE;
+
+	s = known_way(f);
+	if (unlikely(!s)) {
+		enum mmu_result r = way_down(f, fits_large(f) ? XI_TOP_PAE : 1, &s);
+
+		if (r != MMU_FIXED)
+			return r;
+	}
+	/* Only now: a table that was made on the way may be the frame itself. */
+	writable = f->to.kind == P2M_RAM && !xi_is_protected(x, gfn);
+	if (unlikely(writes && !writable))
+		return MMU_RETRY;
+	writable = mmu_dirty_allows(x->mmu, f->w->gfn, f->access) && writable;
+	if (unlikely(!spte_make(&f->v->pg, f->w, f->access, writable, &spte)))
+		return MMU_EMULATE;
+	if (unlikely((f->w->rights & PTE_U) && !(spte & PTE_U)))
+		f->v->stats.count[MMU_CNT_WP_TRICK]++;
+	return install(f, s, spte, fault);
+}
+
+enum mmu_result xi_fill(struct mmu_vcpu *v, gva_t va, unsigned access, const struct mmu_walk *w,
+			struct mmu_fault *fault)
+{
+	struct fill f = { .x = xi_of(v->mmu), .v = v, .va = va, .access = access, .w = w };
+	enum mmu_result r = MMU_RETRY;
+
+	fault->gpa = mmu_walk_gpa(w, va);
+	mmu_lock_noted(v);
+	if (likely(!walk_is_stale(v)))
+		r = fill_locked(&f, fault);
+	mmu_unlock(v->mmu);
+	return r;
+}

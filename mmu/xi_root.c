@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the processor's CR3 points to, for the engine `xi`. All under mmu_lock.
+ *
+ * A 4-level guest has one root spage. Any other has four page directories, and a page of the
+ * vCPU's own below 4 GiB with the PDPTEs that lead to them. Roots stay when CR3 leaves them, and
+ * are found again by their keys.
+ *
+ * Keeps: I6: a root is counted until the vCPU, which is out of guest mode now, has another;
+ * I10: an absent PDPTE stays 0. A directory that goes while vCPUs have it is emptied and
+ * stays behind their PDPTEs, so no PDPTE that another processor has latched ever changes.
+ */
+#include "mmu/xi.h"
+
+#define FRAMES_1G_SHIFT (PAE_PDPTE_SHIFT - PAGE_SHIFT)
+
+static union xi_role role_of(const struct mmu_vcpu *v)
+{
+	enum mmu_paging_mode mode = v->pg.mode;
+	union xi_role r = { .word = 0 };
+	unsigned perm = v->pg.perm;
+
+	r.level = mode == PAGING_4LEVEL ? XI_TOP_4LEVEL : XI_TOP_PAE;
+	r.mode = mode;
+	r.w = r.u = 1;
+	r.nxe = (mode == PAGING_4LEVEL || mode == PAGING_PAE) && (v->regs.efer & EFER_NXE);
+	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
+	r.wp = (perm & PERM_WP) != 0;
+	r.smep = !r.wp && (perm & PERM_SMEP);
+	r.smap = !r.wp && (perm & PERM_SMAP);
+	return r;
+}
+
+/* The key of root number `i`; false: the guest has none there. */
+static bool root_key(const struct xi *x, const struct mmu_vcpu *v, unsigned i, struct xi_key *k)
+{
+	k->role = role_of(v);
+	switch (v->pg.mode) {
+	case PAGING_OFF:
+		k->role.direct = k->role.dirty = 1;
+		k->gfn = (uint64_t)i << FRAMES_1G_SHIFT;
+		return k->gfn < x->mmu->config.frames;
+	case PAGING_PAE:
+		k->gfn = (v->pdpte[i] & PTE_ADDR) >> PAGE_SHIFT;
+		return (v->pdpte[i] & PTE_P) && xi_is_memory(x, k->gfn);
+	case PAGING_2LEVEL:
+		k->role.quadrant = i;
+		break;
+	default:
+		if (i)
+			return false;
+	}
+	k->gfn = v->pg.root >> PAGE_SHIFT;
+	return xi_is_memory(x, k->gfn);
+}
+
+static void put(struct xi *x, struct xi_vcpu *t, unsigned i) MMU_LOCKED
+{
+	if (t->root[i])
+		xi_put_root(x, t->root[i]);
+	t->root[i] = NULL;
+	t->pdpte[i] = 0;
+}
+
+static void set(struct xi_vcpu *t, unsigned i, struct xi_spage *s) MMU_LOCKED
+{
+	xi_get_root(s);
+	t->root[i] = s;
+	if (s->key.role.level == XI_TOP_PAE)
+		t->pdpte[i] = pfn_to_hpa(s->page.pfn).v | SPTE_PDPTE;
+}
+
+static void set_hw(struct mmu_vcpu *v) MMU_LOCKED
+{
+	const struct xi_vcpu *t = v->priv;
+
+	v->hw.long_mode = v->pg.mode == PAGING_4LEVEL;
+	if (!v->hw.long_mode)
+		v->hw.root = pfn_to_hpa(t->pdpt);
+	else
+		v->hw.root = pfn_to_hpa(t->root[0] ? t->root[0]->page.pfn : t->nothing);
+}
+
+static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,
+				 const struct xi_key *k) MMU_LOCKED
+{
+	xi_count(v, MMU_CNT_NEW_ROOT);
+	return xi_new(x, v, k);
+}
+
+void xi_set_roots(struct xi *x, struct mmu_vcpu *v)
+{
+	struct xi_vcpu *t = v->priv;
+
+	for (unsigned i = 0; i < XI_ROOTS; i++) {
+		struct xi_spage *s = t->root[i];
+		struct xi_key k;
+		bool wanted = root_key(x, v, i, &k);
+
+		if (s && wanted && s->state == XI_LIVE && xi_same_key(&s->key, &k))
+			continue;
+		put(x, t, i);
+		s = wanted ? xi_find(x, &k) : NULL;
+		if (!s && wanted && k.role.level == XI_TOP_4LEVEL)
+			s = new_root(x, v, &k);
+		if (s)
+			set(t, i, s);
+	}
+	set_hw(v);
+}
+
+struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va)
+{
+	unsigned i = v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES;
+	struct xi_vcpu *t = v->priv;
+	struct xi_spage *s = t->root[i];
+	struct xi_key k;
+
+	if (likely(s && s->state == XI_LIVE))
+		return s;
+	put(x, t, i);
+	if (!root_key(x, v, i, &k))
+		return NULL;
+	s = xi_find(x, &k);
+	if (!s)
+		s = new_root(x, v, &k);
+	else if (GUARD(I2_NEW_PATH))
+		xi_sync_everything(x, v); /* what is below becomes reachable by a new path (I2) */
+	set(t, i, s);
+	set_hw(v);
+	xi_flush_hw(x, v); /* the processor may have latched what was there */
+	return s;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Comparing tables that are out of sync at flush points, for the engine `xi`.
+ *
+ * What is looked for is an entry from which a present shadow entry was made and which has
+ * changed since. An absent one needs no look: its next use faults and walks (I2). A table may
+ * be compared and stay OOS: that is a moment, valid for the flush at hand.
+ */
+#include "mmu/xi.h"
+
+#define CALM 4 /* flushes in a row without a change after which a table is protected again */
+#define CALM_AT_ONCE 8
+
+/* Words of the snapshot and the guest's table are compared; each is one entry or two. */
+static inline uint64_t guest_word(const struct xi_spage *s, unsigned k)
+{
+	return __atomic_load_n((const uint64_t *)(const void *)s->guest + k, __ATOMIC_RELAXED);
+}
+
+static bool refresh_word(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+			 unsigned k) MMU_LOCKED
+{
+	unsigned each = s->key.role.mode == PAGING_2LEVEL ? 2 : 1;
+	bool changed = false;
+
+	for (unsigned i = k * each; i < (k + 1) * each; i++)
+		changed |= xi_refresh_leaf(x, s, i, false);
+	if (changed)
+		xi_count(v, MMU_CNT_SYNC_ENTRY);
+	return true;
+}
+
+bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
+{
+	unsigned shift = s->key.role.mode == PAGING_2LEVEL ? 1 : 0;
+	unsigned k = s->lo >> shift, end = (s->hi >> shift) + 1;
+	bool changed = false;
+
+	xi_count(v, MMU_CNT_SYNC_TABLE);
+	if (!s->nr_present)
+		return false;
+#pragma GCC unroll 8
+	for (; k < end; k++)
+		if (unlikely(guest_word(s, k) != s->snap[k]))
+			changed |= refresh_word(x, v, s, k);
+	return changed;
+}
+
+void xi_sync_everything(struct xi *x, struct mmu_vcpu *v)
+{
+	for (struct mmu_list *n = x->oos.next; n != &x->oos; n = n->next)
+		xi_sync(x, v, list_entry(n, struct xi_spage, oos_node));
+}
+
+static bool is_root_of(const struct mmu_vcpu *v, const struct xi_spage *s)
+{
+	const struct xi_vcpu *t = v->priv;
+
+	for (unsigned i = 0; i < XI_ROOTS; i++)
+		if (t->root[i] == s)
+			return true;
+	return false;
+}
+
+/* Can `v` get to `s` from where it stands? Where several ways lead up, yes. */
+static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s)
+{
+	for (;;) {
+		if (s->roots && is_root_of(v, s))
+			return true;
+		if (!s->parents)
+			return false;
+		if (xi_entry_next(x, s->parents))
+			return true;
+		s = xi_entry_page(x, s->parents);
+	}
+}
+
+static bool is_covered(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s,
+		       bool all)
+{
+	if (!all && !s->nr_local && xi_has(x, MMU_OPT_GLOBAL))
+		return false;
+	return !xi_has(x, MMU_OPT_REACH) || reaches(x, v, s);
+}
+
+void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all)
+{
+	uint64_t calm[CALM_AT_ONCE];
+	unsigned nr_calm = 0;
+
+	for (struct mmu_list *n = x->oos.next; n != &x->oos; n = n->next) {
+		struct xi_spage *s = list_entry(n, struct xi_spage, oos_node);
+
+		if (!is_covered(x, v, s, all))
+			continue;
+		if (xi_sync(x, v, s))
+			s->calm = 0;
+		else if (++s->calm >= CALM && nr_calm < CALM_AT_ONCE)
+			calm[nr_calm++] = s->key.gfn;
+	}
+	for (unsigned i = 0; i < nr_calm; i++)
+		if (x->frame[calm[i]].tables && !xi_is_protected(x, calm[i]))
+			xi_resync(x, v, calm[i]);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes to guest tables, for the engine `xi`: protection, going out of sync and back.
+ *
+ * Keeps: I2: a frame that gets another spage is in step first; I3: in sync only when W is gone
+ * from every mapping and no processor holds it; I18: only tables of level 1 go OOS.
+ */
+#include "mmu/xi.h"
+
+#define FLOOD 3 /* writes in a row, with no use between them, that tell a torn-down table */
+#define MIN_WRITE 4 /* bytes: PAE kernels write entries by halves, nobody by less */
+
+/* Take W from all that maps `gfn`. Large leaves go whole: the region has a table now. */
+static void protect(struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	uint32_t *large = &x->region[gfn / SPTE_ENTRIES].rmap;
+
+	for (uint32_t n = x->frame[gfn].rmap; n; n = xi_entry_next(x, n))
+		xi_forbid_write(x, xi_entry_page(x, n), xi_entry_index(n));
+	while (*large)
+		xi_set(x, xi_entry_page(x, *large), xi_entry_index(*large), 0, 0);
+}
+
+static struct xi_spage *first_table(const struct xi *x, uint64_t gfn)
+{
+	uint32_t n = x->frame[gfn].tables;
+
+	return n ? xi_page(x, n - 1) : NULL;
+}
+
+static struct xi_spage *next_table(const struct xi *x, const struct xi_spage *s)
+{
+	return s->next_same ? xi_page(x, s->next_same - 1) : NULL;
+}
+
+void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
+{
+	if (GUARD(I3_PROTECT))
+		protect(x, gfn);
+	if (GUARD(I3_SETTLE))
+		xi_settle(x, v);
+	/* Before they are compared: one may map the very frame. */
+	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+		s->oos = false;
+		x->nr_oos--;
+		list_del(&s->oos_node);
+	}
+	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s))
+		xi_sync(x, v, s);
+	xi_count(v, MMU_CNT_RESYNC);
+}
+
+void xi_track(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
+{
+	const struct xi_spage *s = first_table(x, gfn);
+
+	if (s && s->oos) {
+		xi_resync(x, v, gfn);
+	} else if (!s) {
+		if (GUARD(I3_TRACK))
+			protect(x, gfn);
+		xi_settle(x, v);
+	}
+}
+
+static bool may_unsync(struct xi *x, uint64_t gfn, bool *unused) MMU_LOCKED
+{
+	*unused = true;
+	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+		if (s->key.role.level > 1 && GUARD(I18_LEAVES))
+			return false;
+		if (s->parents || s->roots)
+			*unused = false;
+	}
+	return xi_has(x, MMU_OPT_OOS);
+}
+
+bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
+{
+	bool unused;
+
+	if (!may_unsync(x, gfn, &unused))
+		return false;
+	if (unused && xi_has(x, MMU_OPT_TEARDOWN)) {
+		xi_zap_frame(x, gfn);
+		xi_count(v, MMU_CNT_UNSHADOW);
+		return true;
+	}
+	if (x->nr_oos >= XI_MAX_OOS)
+		xi_resync(x, v, list_entry(x->oos.prev, struct xi_spage, oos_node)->key.gfn);
+	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+		s->oos = true;
+		s->calm = 0;
+		list_add(&x->oos, &s->oos_node);
+		x->nr_oos++;
+	}
+	xi_count(v, MMU_CNT_UNSYNC);
+	return true;
+}
+
+/* The entries of `s` behind bytes offset..offset+len-1 of its guest table. */
+static void refresh_range(struct xi *x, struct xi_spage *s, unsigned offset,
+			  unsigned len) MMU_LOCKED
+{
+	bool is_2level = s->key.role.mode == PAGING_2LEVEL;
+	unsigned bytes = is_2level ? sizeof(uint32_t) : sizeof(uint64_t);
+	unsigned each = is_2level && s->key.role.level == XI_TOP_PAE ? 2 : 1;
+	int first = (int)(offset / bytes), last = (int)((offset + len - 1) / bytes);
+	int skip = (int)(s->key.role.quadrant * (SPTE_ENTRIES / each));
+
+	for (int i = (first - skip) * (int)each; i < (last + 1 - skip) * (int)each; i++) {
+		if (i < 0 || i >= (int)SPTE_ENTRIES)
+			continue;
+		if (s->key.role.level == 1)
+			xi_refresh_leaf(x, s, (unsigned)i, xi_has(x, MMU_OPT_PREFILL));
+		else
+			xi_refresh_table(x, s, (unsigned)i);
+		if (s->state != XI_LIVE)
+			return;
+	}
+}
+
+/* Is this how a table is cleared away or reused, and no vCPU stands on it? */
+static bool looks_reused(struct xi *x, uint64_t gfn, unsigned offset, unsigned len) MMU_LOCKED
+{
+	bool reused = len < MIN_WRITE || offset % MIN_WRITE;
+
+	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+		if (s->roots)
+			return false;
+		if (s->key.role.level > 1 && ++s->writes > FLOOD)
+			reused = true;
+	}
+	return reused && xi_has(x, MMU_OPT_TEARDOWN);
+}
+
+void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
+{
+	struct xi_spage *s = first_table(x, gfn);
+
+	if (likely(!s))
+		return;
+	if (looks_reused(x, gfn, offset, len)) {
+		xi_zap_frame(x, gfn);
+		return;
+	}
+	while (s) {
+		unsigned zaps = x->nr_zaps;
+
+		refresh_range(x, s, offset, len);
+		/* A table that went may have been one of this frame: look at all again. */
+		s = zaps == x->nr_zaps ? next_table(x, s) : first_table(x, gfn);
+	}
+}
