@@ -7,6 +7,7 @@
 #define MMU_FORMAT_H
 
 #include "mmu/paging.h"
+#include "mmu/pte.h"
 
 struct pt_format {
 	const char *name;
@@ -35,6 +36,19 @@ struct pt_features {
 static inline unsigned pt_shift(const struct pt_format *f, unsigned level)
 {
 	return PAGE_SHIFT + (level - 1) * f->index_bits;
+}
+
+/* PSE-36: bits 20:13 of the entry are bits 39:32 of the address (SDM Vol. 3A table 4-4). */
+#define PSE36_LOW UINT64_C(0xffc00000)
+#define PSE36_HIGH bits(20, 13)
+#define PSE36_SHIFT (32 - 13)
+
+/* Where the large page of `size` bytes begins that `gpte` maps. */
+static always_inline uint64_t mmu_large_base(const struct pt_format *f, uint64_t gpte, uint64_t size)
+{
+	if (f->pse36)
+		return (gpte & PSE36_LOW) | ((gpte & PSE36_HIGH) << PSE36_SHIFT);
+	return gpte & PTE_ADDR & ~(size - 1);
 }
 
 /* Reserved bits and large pages (Intel SDM Vol. 3A 4.3 table 4-4, 4.4.2, 4.5). */

@@ -10,19 +10,6 @@
 #include "mmu/perm.h"
 #include "mmu/walk.h"
 
-/* PSE-36: bits 20:13 of the entry are bits 39:32 of the address (SDM Vol. 3A table 4-4). */
-#define PSE36_LOW UINT64_C(0xffc00000)
-#define PSE36_HIGH bits(20, 13)
-#define PSE36_SHIFT (32 - 13)
-
-static always_inline uint64_t walk_large_base(const struct pt_format *f, uint64_t gpte,
-					      uint64_t size)
-{
-	if (f->pse36)
-		return (gpte & PSE36_LOW) | ((gpte & PSE36_HIGH) << PSE36_SHIFT);
-	return gpte & PTE_ADDR & ~(size - 1);
-}
-
 static always_inline uint64_t walk_read(const struct pt_format *f, const uint8_t *p)
 {
 	if (f->entry_bytes == sizeof(uint64_t))
@@ -44,7 +31,7 @@ static always_inline enum walk_status walk_leaf(struct mmu_vcpu *v, const struct
 						unsigned level, uint64_t all, uint64_t any)
 {
 	uint64_t gpte = w->gpte[level], size = BIT(pt_shift(f, level));
-	uint64_t base = level > 1 ? walk_large_base(f, gpte, size) : gpte & PTE_ADDR;
+	uint64_t base = level > 1 ? mmu_large_base(f, gpte, size) : gpte & PTE_ADDR;
 
 	w->level = level;
 	w->page_shift = pt_shift(f, level);

@@ -107,6 +107,9 @@ struct xi_region {
 	uint32_t rmap; /* list of the large leaves that map it */
 	uint32_t direct; /* direct spages that begin here, by number + 1 */
 	uint32_t nr_tables; /* frames in it that have spages: then nothing large maps it */
+	/* It had one, and is mapped in small pieces still: tables come and go, and to split it
+	 * each time costs more than small pieces do. Until a piece is let go. */
+	bool split;
 };
 
 struct xi {
@@ -310,14 +313,21 @@ void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i) MMU_LOCKED;
 /* Bring all entries of `s` in step with the guest's table, now. True: some had changed. */
 bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED;
 
-/* Every OOS table; those that a flush by `v` covers (`all`: global entries too). */
-void xi_sync_everything(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
+/* Every OOS table that is `top` or below it: it becomes reachable by a new way (I2). */
+void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top) MMU_LOCKED;
+
+/* Those that a flush by `v` covers (`all`: global entries too). */
 void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all) MMU_LOCKED;
 
 /* ---- xi_fill.c ---- */
 
 enum mmu_result xi_fill(struct mmu_vcpu *v, gva_t va, unsigned access, const struct mmu_walk *w,
 			struct mmu_fault *fault);
+
+/* Link entry `i` of `s`, whose guest entry is `gpte`, to the spage that there is for it already.
+ * False: there is none, or nothing to link. */
+bool xi_link_known(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s, unsigned i,
+		   uint64_t gpte) MMU_LOCKED;
 
 /* ---- xi_root.c ---- */
 

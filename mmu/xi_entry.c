@@ -148,6 +148,28 @@ static bool is_table(const struct xi_spage *s, uint64_t gpte)
 	return (gpte & PTE_P) && ((gpte & PTE_A) || s->rom) && !(gpte & s->masks->odd[level]);
 }
 
+/*
+ * The guest cleared the entry of `s` that led to `child`, as it does before it gives a table
+ * back: unless another way leads to that, it goes. More of `s` is likely to be cleared next,
+ * so it goes too (what it leads to stays, should this be wrong), and so do those above that
+ * this leaves empty: writes to them need no exit then.
+ */
+static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) MMU_LOCKED
+{
+	if (!child->key.role.direct && !child->parents && !child->roots)
+		xi_zap(x, child, true);
+	while (s->state == XI_LIVE && !s->roots) {
+		struct xi_spage *parent = s->parents ? xi_entry_page(x, s->parents) : NULL;
+
+		if (!parent || xi_entry_next(x, s->parents))
+			break;
+		xi_zap(x, s, false);
+		s = parent;
+		if (s->nr_present)
+			break;
+	}
+}
+
 void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
 {
 	uint64_t old = s->page.spt[i], gpte = xi_guest_entry(s, i);
@@ -167,7 +189,40 @@ void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
 			return;
 	}
 	xi_set(x, s, i, 0, 0);
-	if (!(gpte & PTE_P) && xi_has(x, MMU_OPT_TEARDOWN) && !child->key.role.direct &&
-	    !child->parents && !child->roots)
-		xi_zap(x, child, true);
+	if (!(gpte & PTE_P) && xi_has(x, MMU_OPT_TEARDOWN))
+		torn_down(x, s, child);
+}
+
+/* The spage that maps a large guest page at entry `i` of `s`, or what of it is mapped there. */
+static struct xi_key large_key(const struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	const struct pt_format *format = mmu_format_of(s->key.role.mode);
+	unsigned level = s->key.role.level;
+	uint64_t base = mmu_large_base(format, gpte, BIT(pt_shift(format, level))) >> PAGE_SHIFT;
+
+	if (s->key.role.mode == PAGING_2LEVEL)
+		base += i % 2 * SPTE_ENTRIES;
+	return xi_direct_key(s->key.role, level - 1, base, xi_rights_below(s, gpte), gpte);
+}
+
+bool xi_link_known(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	const struct pt_masks *m = s->masks;
+	unsigned level = s->key.role.level;
+	bool large = gpte & m->ps[level];
+	struct xi_spage *child;
+	struct xi_key k;
+
+	if (gpte & m->rsvd[level][large])
+		return false;
+	k = large ? large_key(s, i, gpte) : xi_child_key(s, i, gpte);
+	if (k.gfn >= x->mmu->config.frames)
+		return false;
+	child = xi_find(x, &k);
+	if (!child)
+		return false;
+	if (!large && GUARD(I2_NEW_PATH))
+		xi_sync_below(x, v, child);
+	xi_set(x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
+	return true;
 }

@@ -21,6 +21,7 @@ struct fill {
 	unsigned access;
 	const struct mmu_walk *w;
 	struct p2m_entry to;
+	bool linked; /* a table entry was missing on the way: that was the fault */
 };
 
 /* ---- the way down ---- */
@@ -37,11 +38,12 @@ static struct xi_key next_key(const struct fill *f, const struct xi_spage *s, un
 	return xi_child_key(s, i, w->gpte[level]);
 }
 
-/* All pieces of a large page that fit into one table: what the guest says of them is known. */
-static void fill_whole(struct xi *x, struct xi_spage *s) MMU_LOCKED
+/* All pieces of a large page that fit into one table: what the guest says of them is known.
+ * The one at hand is yet to come, with what its access is allowed. */
+static void fill_whole(struct xi *x, struct xi_spage *s, uint64_t but) MMU_LOCKED
 {
 	for (unsigned i = 0; i < SPTE_ENTRIES && s->key.gfn + i < x->mmu->config.frames; i++) {
-		uint64_t spte = xi_direct_leaf(x, s, i);
+		uint64_t spte = s->key.gfn + i != but ? xi_direct_leaf(x, s, i) : 0;
 
 		if (spte)
 			xi_set(x, s, i, spte, XI_HEAD_FRAME | (s->key.gfn + i));
@@ -54,23 +56,19 @@ static struct xi_spage *make(const struct fill *f, const struct xi_key *k) MMU_L
 
 	xi_count(f->v, MMU_CNT_NEW_TABLE);
 	if (k->role.direct && k->role.level == 1 && xi_has(f->x, MMU_OPT_SPLIT))
-		fill_whole(f->x, s);
+		fill_whole(f->x, s, f->w->gfn.v);
 	return s;
 }
 
 /* `s` is there already and gets another way to it. */
 static void bring_in_step(const struct fill *f, struct xi_spage *s) MMU_LOCKED
 {
-	if (s->key.role.direct || !GUARD(I2_NEW_PATH))
-		return;
-	if (s->key.role.level > 1)
-		xi_sync_everything(f->x, f->v);
-	else if (s->oos)
-		xi_sync(f->x, f->v, s);
+	if (!s->key.role.direct && GUARD(I2_NEW_PATH))
+		xi_sync_below(f->x, f->v, s);
 }
 
 /* Make entry `i` of `s` lead where the walk went. NULL: the guest's entry has changed. */
-static struct xi_spage *link_child(const struct fill *f, struct xi_spage *s, unsigned i,
+static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned i,
 				   const struct xi_key *k) MMU_LOCKED
 {
 	struct xi_spage *child;
@@ -83,13 +81,14 @@ static struct xi_spage *link_child(const struct fill *f, struct xi_spage *s, uns
 		bring_in_step(f, child);
 	else
 		child = make(f, k);
+	f->linked = true;
 	xi_set(f->x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
 	return child;
 }
 
 /* The table at `target` on the way to f->va, made where it is not there. MMU_FIXED with
  * *leaf; MMU_RETRY: what the walk saw is no longer so; MMU_FATAL: a table is no memory. */
-static enum mmu_result way_down(const struct fill *f, unsigned target,
+static enum mmu_result way_down(struct fill *f, unsigned target,
 				struct xi_spage **leaf) MMU_LOCKED
 {
 	struct xi_spage *s = xi_root_for(f->x, f->v, f->va);
@@ -148,8 +147,10 @@ static struct xi_spage *known_way(const struct fill *f) MMU_LOCKED
 
 static bool fits_large(const struct fill *f) MMU_LOCKED
 {
+	const struct xi_region *r = &f->x->region[f->w->gfn.v / SPTE_ENTRIES];
+
 	return f->w->page_shift >= PAGE_SHIFT_2M && f->to.large && xi_has(f->x, MMU_OPT_LARGE) &&
-	       !mmu_dirty_is_on(f->x->mmu) && !f->x->region[f->w->gfn.v / SPTE_ENTRIES].nr_tables;
+	       !mmu_dirty_is_on(f->x->mmu) && !r->nr_tables && !r->split;
 }
 
 /*
@@ -212,17 +213,18 @@ static enum mmu_result install(const struct fill *f, struct xi_spage *s, uint64_
 	if (level > 1) {
 		spte |= (pfn_to_hpa(f->to.pfn).v & ~(BIT(PAGE_SHIFT_2M) - 1)) | PTE_PS;
 		head = XI_HEAD_REGION | f->w->gfn.v / SPTE_ENTRIES;
-		f->v->stats.count[MMU_CNT_LARGE_FILL]++;
 	} else {
 		spte |= pfn_to_hpa(f->to.pfn).v;
 	}
 	if (unlikely(old)) {
 		if (old == spte)
-			return refused(f, fault);
+			return f->linked ? MMU_FIXED : refused(f, fault);
 		mmu_hw_flush_page(f->v, f->va);
 	}
 	xi_set(f->x, s, i, spte, head);
-	if (level == 1 && !s->key.role.direct && xi_has(f->x, MMU_OPT_WINDOW))
+	if (level > 1)
+		f->v->stats.count[MMU_CNT_LARGE_FILL]++;
+	else if (!s->key.role.direct && xi_has(f->x, MMU_OPT_WINDOW))
 		fill_window(f, s, i);
 	return MMU_FIXED;
 }

@@ -35,8 +35,12 @@ static void join_list(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
 	uint32_t *first = list_of(x, &s->key);
 
-	if (!s->key.role.direct && !*first)
-		x->region[s->key.gfn / SPTE_ENTRIES].nr_tables++;
+	if (!s->key.role.direct && !*first) {
+		struct xi_region *r = &x->region[s->key.gfn / SPTE_ENTRIES];
+
+		r->nr_tables++;
+		r->split = true;
+	}
 	s->next_same = *first;
 	*first = s->index + 1;
 }
@@ -48,7 +52,9 @@ static void leave_list(struct xi *x, struct xi_spage *s) MMU_LOCKED
 	while (*n != s->index + 1)
 		n = &xi_page(x, *n - 1)->next_same;
 	*n = s->next_same;
-	if (!s->key.role.direct && !*first)
+	if (s->key.role.direct)
+		x->region[s->key.gfn / SPTE_ENTRIES].split = false;
+	else if (!*first)
 		x->region[s->key.gfn / SPTE_ENTRIES].nr_tables--;
 }
 

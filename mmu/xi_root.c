@@ -19,15 +19,16 @@ static union xi_role role_of(const struct mmu_vcpu *v)
 	enum mmu_paging_mode mode = v->pg.mode;
 	union xi_role r = { .word = 0 };
 	unsigned perm = v->pg.perm;
+	bool wp = perm & PERM_WP;
 
 	r.level = mode == PAGING_4LEVEL ? XI_TOP_4LEVEL : XI_TOP_PAE;
 	r.mode = mode;
 	r.w = r.u = 1;
 	r.nxe = (mode == PAGING_4LEVEL || mode == PAGING_PAE) && (v->regs.efer & EFER_NXE);
 	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
-	r.wp = (perm & PERM_WP) != 0;
-	r.smep = !r.wp && (perm & PERM_SMEP);
-	r.smap = !r.wp && (perm & PERM_SMAP);
+	r.wp = wp;
+	r.smep = !wp && (perm & PERM_SMEP);
+	r.smap = !wp && (perm & PERM_SMAP);
 	return r;
 }
 
@@ -125,7 +126,7 @@ struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va)
 	if (!s)
 		s = new_root(x, v, &k);
 	else if (GUARD(I2_NEW_PATH))
-		xi_sync_everything(x, v); /* what is below becomes reachable by a new path (I2) */
+		xi_sync_below(x, v, s);
 	set(t, i, s);
 	set_hw(v);
 	xi_flush_hw(x, v); /* the processor may have latched what was there */

@@ -46,10 +46,27 @@ bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
 	return changed;
 }
 
-void xi_sync_everything(struct xi *x, struct mmu_vcpu *v)
+/* Does a way lead from `top` to `s`? Where several lead up from below its level, yes. */
+static bool is_below(const struct xi *x, const struct xi_spage *s, const struct xi_spage *top)
 {
-	for (struct mmu_list *n = x->oos.next; n != &x->oos; n = n->next)
-		xi_sync(x, v, list_entry(n, struct xi_spage, oos_node));
+	while (s != top) {
+		if (s->key.role.level >= top->key.role.level || !s->parents)
+			return false;
+		if (xi_entry_next(x, s->parents))
+			return true;
+		s = xi_entry_page(x, s->parents);
+	}
+	return true;
+}
+
+void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top)
+{
+	for (struct mmu_list *n = x->oos.next; n != &x->oos; n = n->next) {
+		struct xi_spage *s = list_entry(n, struct xi_spage, oos_node);
+
+		if (is_below(x, s, top))
+			xi_sync(x, v, s);
+	}
 }
 
 static bool is_root_of(const struct mmu_vcpu *v, const struct xi_spage *s)

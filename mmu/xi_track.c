@@ -75,6 +75,17 @@ static bool may_unsync(struct xi *x, uint64_t gfn, bool *unused) MMU_LOCKED
 	return xi_has(x, MMU_OPT_OOS);
 }
 
+/* Too many are OOS. One that nothing leads to is no table any more. */
+static void evict_oldest(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED
+{
+	struct xi_spage *s = list_entry(x->oos.prev, struct xi_spage, oos_node);
+
+	if (s->parents)
+		xi_resync(x, v, s->key.gfn);
+	else
+		xi_zap(x, s, false);
+}
+
 bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 {
 	bool unused;
@@ -87,7 +98,7 @@ bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 		return true;
 	}
 	if (x->nr_oos >= XI_MAX_OOS)
-		xi_resync(x, v, list_entry(x->oos.prev, struct xi_spage, oos_node)->key.gfn);
+		evict_oldest(x, v);
 	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
 		s->oos = true;
 		s->calm = 0;

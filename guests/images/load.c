@@ -99,11 +99,14 @@ static void run_nothing(unsigned units, uint64_t salt)
 	(void)salt;
 }
 
-static int bench(void)
+/* All phases, or the one called `only`. */
+static int bench(const char *only)
 {
 	/* What the measuring itself costs: the host side takes it off every phase. */
 	bench_run("empty", 1, run_nothing);
 	for (unsigned i = 0; i < nr_phases; i++) {
+		if (only && !same(only, phases[i].name))
+			continue;
 		if (phase_begin(&phases[i]))
 			break;
 		bench_run(phases[i].name, phases[i].bench_units, phases[i].run);
@@ -158,11 +161,11 @@ int load_main(int argc, char **argv)
 	counters_open();
 	if (argc == 2 && same(argv[1], "tsc"))
 		return print_tsc();
-	if (argc == 2 && same(argv[1], "bench"))
-		return bench();
+	if ((argc == 2 || argc == 3) && same(argv[1], "bench"))
+		return bench(argv[2]);
 	if ((argc == 2 || (argc == 3 && parse_dec(argv[2], &seed))) &&
 	    parse_dec(argv[1], &seconds) && seconds <= SECONDS_MAX)
 		return load((unsigned)seconds, seed);
-	print("usage: /bin/load SECONDS [SEED] | /bin/load bench | /bin/load tsc\n", NULL);
+	print("usage: /bin/load SECONDS [SEED] | /bin/load bench [PHASE] | /bin/load tsc\n", NULL);
 	return 2;
 }
