@@ -312,20 +312,37 @@ void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 	vcpu_skip(v, insn->len);
 }
 
-void vcpu_emulate(struct vcpu *v, gpa_t gpa)
+/* False: it is outside the scope. */
+static bool emulate(struct vcpu *v, const struct insn *insn)
 {
-	const struct insn *insn = vcpu_insn(v);
 	struct vcpu_emul e = context(v);
 	uint64_t rip = v->regs.rip;
 	enum emul_result r;
 
-	if (!insn)
-		return;
 	r = insn->op == INSN_NONE ? EMUL_UNHANDLED : emul_execute(&e.ctx, insn);
-	if (r == EMUL_UNHANDLED) {
-		if (!mmu_unshadow(&v->mmu, gpa))
-			kill_with_bytes(v, gpa);
-	} else if (accessed(v, &e, r) && v->regs.rip != rip) {
+	if (r == EMUL_UNHANDLED)
+		return false;
+	if (accessed(v, &e, r) && v->regs.rip != rip)
 		vcpu_skip(v, 0);
-	}
+	return true;
+}
+
+/* Who writes a table with a repeated string instruction clears or copies a page: it is no
+ * table any more, or not yet. */
+void vcpu_emulate(struct vcpu *v, gpa_t gpa)
+{
+	const struct insn *insn = vcpu_insn(v);
+
+	if (!insn || (insn->rep && mmu_unshadow(&v->mmu, gpa)))
+		return;
+	if (!emulate(v, insn) && !mmu_unshadow(&v->mmu, gpa))
+		kill_with_bytes(v, gpa);
+}
+
+void vcpu_emulate_string_io(struct vcpu *v)
+{
+	const struct insn *insn = vcpu_insn(v);
+
+	if (insn && !emulate(v, insn))
+		kill_with_bytes(v, GPA(0));
 }

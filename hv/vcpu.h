@@ -111,10 +111,7 @@ const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode);
 void vcpu_emulate(struct vcpu *v, gpa_t gpa);
 
 /* INS and OUTS, which may touch memory that way as well. */
-static inline void vcpu_emulate_string_io(struct vcpu *v)
-{
-	vcpu_emulate(v, GPA(0));
-}
+void vcpu_emulate_string_io(struct vcpu *v);
 
 /* LMSW and SMSW, whose operand may be memory. */
 void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn);

@@ -91,6 +91,7 @@ struct xi_spage {
 	uint8_t calm; /* OOS: flushes in a row that found no change */
 	uint8_t writes; /* above level 1: seen writes since the latest fill that went through */
 	bool oos;
+	bool torn; /* an entry was cleared while vCPUs had it as root */
 	bool rom; /* the guest table lies in ROM: A and D bits written to it are lost */
 	struct mmu_list lru; /* in xi.lru: all LIVE, most recently linked first */
 	struct mmu_list oos_node; /* in xi.oos, most recent first */

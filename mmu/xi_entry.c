@@ -158,6 +158,7 @@ static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) 
 {
 	if (!child->key.role.direct && !child->parents && !child->roots)
 		xi_zap(x, child, true);
+	s->torn = s->roots > 0;
 	while (s->state == XI_LIVE && !s->roots) {
 		struct xi_spage *parent = s->parents ? xi_entry_page(x, s->parents) : NULL;
 

@@ -85,7 +85,7 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 	s->nr_present = s->nr_local = 0;
 	s->window_end = SPTE_ENTRIES;
 	s->calm = s->writes = 0;
-	s->oos = false;
+	s->oos = s->torn = false;
 	list_add(&x->lru, &s->lru);
 	if (!key->role.direct) {
 		xi_track(x, v, key->gfn);
@@ -133,6 +133,23 @@ static void drop_entries(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED
 	}
 }
 
+/* Frame `gfn` is no table any more: give W back where nothing but its protection took it, so
+ * that its next life begins without a fault. Pieces of large pages need no look at the guest. */
+static void unprotect(struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	for (uint32_t n = x->frame[gfn].rmap; n; n = xi_entry_next(x, n)) {
+		struct xi_spage *s = xi_entry_page(x, n);
+		unsigned i = xi_entry_index(n);
+		uint64_t spte;
+
+		if (!s->key.role.direct || (s->page.spt[i] & PTE_W))
+			continue;
+		spte = xi_direct_leaf(x, s, i);
+		if (spte & PTE_W)
+			__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
+	}
+}
+
 void xi_zap(struct xi *x, struct xi_spage *s, bool deep)
 {
 	x->nr_zaps++;
@@ -146,6 +163,8 @@ void xi_zap(struct xi *x, struct xi_spage *s, bool deep)
 	}
 	drop_parents(x, s);
 	drop_entries(x, s, deep);
+	if (!s->key.role.direct && !x->frame[s->key.gfn].tables && xi_has(x, MMU_OPT_PREFILL))
+		unprotect(x, s->key.gfn);
 	if (!s->roots)
 		free_page(x, s);
 }

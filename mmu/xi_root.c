@@ -55,12 +55,19 @@ static bool root_key(const struct xi *x, const struct mmu_vcpu *v, unsigned i, s
 	return xi_is_memory(x, k->gfn);
 }
 
+/* One that was being torn down while it was in use is let go with its last user: the guest is
+ * about to give its table back. */
 static void put(struct xi *x, struct xi_vcpu *t, unsigned i) MMU_LOCKED
 {
-	if (t->root[i])
-		xi_put_root(x, t->root[i]);
+	struct xi_spage *s = t->root[i];
+
 	t->root[i] = NULL;
 	t->pdpte[i] = 0;
+	if (!s)
+		return;
+	xi_put_root(x, s);
+	if (s->state == XI_LIVE && s->torn && !s->roots)
+		xi_zap(x, s, false);
 }
 
 static void set(struct xi_vcpu *t, unsigned i, struct xi_spage *s) MMU_LOCKED
@@ -82,11 +89,26 @@ static void set_hw(struct mmu_vcpu *v) MMU_LOCKED
 		v->hw.root = pfn_to_hpa(t->root[0] ? t->root[0]->page.pfn : t->nothing);
 }
 
-static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,
-				 const struct xi_key *k) MMU_LOCKED
+/* A new address space shares most of its tables with others (the kernel's half): those are
+ * linked at once, where each would cost a fault. */
+static void link_shared(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED
 {
+	for (unsigned i = 0; i < SPTE_ENTRIES; i++) {
+		uint64_t gpte = xi_guest_entry(s, i);
+
+		if ((gpte & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
+			xi_link_known(x, v, s, i, gpte);
+	}
+}
+
+static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k) MMU_LOCKED
+{
+	struct xi_spage *s = xi_new(x, v, k);
+
 	xi_count(v, MMU_CNT_NEW_ROOT);
-	return xi_new(x, v, k);
+	if (!k->role.direct && xi_has(x, MMU_OPT_PREFILL))
+		link_shared(x, v, s);
+	return s;
 }
 
 void xi_set_roots(struct xi *x, struct mmu_vcpu *v)
