@@ -101,6 +101,47 @@ static const char *read_engine(struct guest_config *g, struct word value)
 	return expected;
 }
 
+/* The bit of an engine's option by name; 0: no such. */
+static unsigned option_bit(struct word w)
+{
+	for (unsigned i = 0; i < MMU_NR_OPTIONS; i++)
+		if (word_is(w, mmu_option_name[i]))
+			return 1u << i;
+	return 0;
+}
+
+static const char *options_expected(void)
+{
+	static char expected[120];
+	size_t at = 0;
+
+	for (unsigned i = 0; i < MMU_NR_OPTIONS && at < sizeof(expected); i++)
+		at += (size_t)snprintf(expected + at, sizeof(expected) - at, "%s%s",
+				       i ? ", " : "words joined by '+' out of ",
+				       mmu_option_name[i]);
+	return expected;
+}
+
+/* OPTION[+OPTION...]: loaders use the comma for themselves. */
+static const char *read_without(struct guest_config *g, struct word value)
+{
+	unsigned without = 0;
+
+	for (unsigned from = 0, i = 0; i <= value.len; i++) {
+		unsigned bit;
+
+		if (i < value.len && value.s[i] != '+')
+			continue;
+		bit = option_bit((struct word){ value.s + from, i - from });
+		if (!bit)
+			return options_expected();
+		without |= bit;
+		from = i + 1;
+	}
+	g->without = without;
+	return NULL;
+}
+
 static const char *read_debugexit(struct guest_config *g, struct word value)
 {
 	if (value.len)
@@ -114,16 +155,14 @@ static const struct option {
 	bool all_roles; /* else a kernel's only */
 	const char *(*read)(struct guest_config *g, struct word value);
 } options[] = {
-	{ "vm=", true, read_name },
-	{ "mem=", false, read_mem },
-	{ "vcpus=", false, read_vcpus },
-	{ "mmu=", false, read_engine },
-	{ "debugexit", false, read_debugexit },
+	{ "vm=", true, read_name },	     { "mem=", false, read_mem },
+	{ "vcpus=", false, read_vcpus },     { "mmu=", false, read_engine },
+	{ "without=", false, read_without }, { "debugexit", false, read_debugexit },
 };
 
 static const char *const words_expected[] = {
-	[ROLE_KERNEL] = "vm=NAME, mem=SIZE, vcpus=N, mmu=ENGINE, debugexit, or -- and the "
-			"guest's command line",
+	[ROLE_KERNEL] = "vm=NAME, mem=SIZE, vcpus=N, mmu=ENGINE, without=OPTION+OPTION..., "
+			"debugexit, or -- and the guest's command line",
 	[ROLE_INITRD] = "vm=NAME and nothing else",
 	[ROLE_MODULE] = "vm=NAME, or -- and the module's string",
 };

@@ -2,7 +2,8 @@
 /*
  * Guests as the loader's module lines describe them:
  *
- *     [FILE] kernel vm=NAME mem=SIZE [vcpus=N] [mmu=ENGINE] [debugexit] [-- GUEST COMMAND LINE]
+ *     [FILE] kernel vm=NAME mem=SIZE [vcpus=N] [mmu=ENGINE]
+ *         [without=OPTION+OPTION...] [debugexit] [-- GUEST COMMAND LINE]
  *     [FILE] initrd vm=NAME
  *     [FILE] module vm=NAME [-- STRING]          (for multiboot kernels)
  *
@@ -32,6 +33,7 @@ struct guest_config {
 	uint64_t mem; /* bytes, a multiple of 2 MiB */
 	unsigned vcpus;
 	char engine[16]; /* mmu=; "" for the default */
+	unsigned without; /* without=: enum mmu_option, what the engine leaves out */
 	bool debugexit; /* port 0xf4 ends the guest */
 	struct guest_module kernel; /* file is never NULL in an accepted config */
 	struct guest_module initrd; /* file NULL: none */

@@ -91,6 +91,7 @@ static int make_parts(struct vm *vm)
 	const struct guest_config *c = &vm->config;
 	struct mmu_config mc = {
 		.engine = c->engine[0] ? c->engine : NULL,
+		.without = c->without,
 		.maxphyaddr = guest_features.maxphyaddr,
 		.has_1g = guest_features.page1g,
 		.frames = p2m_frames(c->mem),

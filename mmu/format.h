@@ -44,7 +44,8 @@ static inline unsigned pt_shift(const struct pt_format *f, unsigned level)
 #define PSE36_SHIFT (32 - 13)
 
 /* Where the large page of `size` bytes begins that `gpte` maps. */
-static always_inline uint64_t mmu_large_base(const struct pt_format *f, uint64_t gpte, uint64_t size)
+static always_inline uint64_t mmu_large_base(const struct pt_format *f, uint64_t gpte,
+					     uint64_t size)
 {
 	if (f->pse36)
 		return (gpte & PSE36_LOW) | ((gpte & PSE36_HIGH) << PSE36_SHIFT);

@@ -88,8 +88,7 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 
 /* The table at `target` on the way to f->va, made where it is not there. MMU_FIXED with
  * *leaf; MMU_RETRY: what the walk saw is no longer so; MMU_FATAL: a table is no memory. */
-static enum mmu_result way_down(struct fill *f, unsigned target,
-				struct xi_spage **leaf) MMU_LOCKED
+static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage **leaf) MMU_LOCKED
 {
 	struct xi_spage *s = xi_root_for(f->x, f->v, f->va);
 

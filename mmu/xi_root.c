@@ -101,7 +101,8 @@ static void link_shared(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MM
 	}
 }
 
-static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k) MMU_LOCKED
+static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,
+				 const struct xi_key *k) MMU_LOCKED
 {
 	struct xi_spage *s = xi_new(x, v, k);
 

@@ -5,7 +5,8 @@
  *
  *     exits-bench: MODE PHASE COUNT TICKS
  *
- * TICKS are of the TSC around COUNT rounds, less the same loop with nothing in it; under
+ * TICKS are of the TSC around COUNT rounds, less the same loop with nothing (pf-hidden: with
+ * pf-drop) in it; under
  * QEMU's -icount they are instructions. The count is 10000, or what n=... says.
  */
 #include "paging.h"
@@ -15,6 +16,8 @@
 #define VA 0x40000000u
 #define HIDDEN_STRIDE (16 * PAGE) /* far enough that nobody fills it as a neighbour */
 #define HIDDEN_PAGES 250u
+#define OOS_VA 0x50000000u /* 2 MiB, a table of its own */
+#define PTE_SOFT 0x200u /* ignored by the processor */
 #define LAPIC_TPR 0xfee00080u
 #define LAPIC_PAGE 0xfee00000u
 #define MSR_PAT 0x277
@@ -70,12 +73,36 @@ static void do_reflected(uint32_t i)
 	load(VA + PAGE);
 }
 
-/* Each page is touched once after a flush: mapped by the guest, not in any shadow. */
+static void set_hidden_pages(uint64_t entry)
+{
+	for (uint32_t i = 1; i <= HIDDEN_PAGES; i++)
+		paging_set(&pg, VA + i * HIDDEN_STRIDE, 1, entry);
+}
+
+/* All the pages go, by a flush, and are there again. */
+static void do_drop(uint32_t i)
+{
+	if (i % HIDDEN_PAGES)
+		return;
+	set_hidden_pages(0);
+	write_cr3(pg.root);
+	set_hidden_pages((uint32_t)frame | PTE_P | PTE_A);
+}
+
+/* ..., and each is touched once: mapped by the guest, not in any shadow. */
 static void do_hidden(uint32_t i)
 {
-	if (i % HIDDEN_PAGES == 0)
-		write_cr3(pg.root);
+	do_drop(i);
 	load(VA + (1 + i % HIDDEN_PAGES) * HIDDEN_STRIDE);
+}
+
+/* A flush when a table of 512 entries, first and last in use, has been written. */
+static void do_oos(uint32_t i)
+{
+	paging_set(&pg, OOS_VA, 1, (uint32_t)frame | PTE_P | PTE_A | (i & 1 ? PTE_SOFT : 0));
+	load(OOS_VA);
+	load(OOS_VA + 511 * PAGE);
+	write_cr3(pg.root);
 }
 
 static void do_out(uint32_t i)
@@ -123,13 +150,15 @@ static void do_remap(uint32_t i)
 static const struct phase {
 	const char *name;
 	void (*round)(uint32_t i);
+	void (*less)(uint32_t i); /* what it does besides, to be taken off; NULL: nothing */
 } phases[] = {
-	{ "cpuid", do_cpuid },	       { "invlpg", do_invlpg },
-	{ "cr3-reload", do_cr3 },      { "pf-reflected", do_reflected },
-	{ "pf-hidden", do_hidden },    { "out", do_out },
-	{ "rdmsr", do_rdmsr },	       { "wrmsr", do_wrmsr },
-	{ "mmio-read", do_mmio_read }, { "mmio-write", do_mmio_write },
-	{ "cr0-wp", do_cr0 },	       { "remap", do_remap },
+	{ "cpuid", do_cpuid, NULL },	     { "invlpg", do_invlpg, NULL },
+	{ "cr3-reload", do_cr3, NULL },	     { "pf-reflected", do_reflected, NULL },
+	{ "pf-drop", do_drop, NULL },	     { "pf-hidden", do_hidden, do_drop },
+	{ "cr3-oos", do_oos, NULL },	     { "out", do_out, NULL },
+	{ "rdmsr", do_rdmsr, NULL },	     { "wrmsr", do_wrmsr, NULL },
+	{ "mmio-read", do_mmio_read, NULL }, { "mmio-write", do_mmio_write, NULL },
+	{ "cr0-wp", do_cr0, NULL },	     { "remap", do_remap, NULL },
 };
 
 static uint64_t measure(void (*volatile round)(uint32_t i))
@@ -144,8 +173,9 @@ static uint64_t measure(void (*volatile round)(uint32_t i))
 static void map_everything(void)
 {
 	paging_set(&pg, VA, 1, (uint32_t)frame | PTE_P | PTE_W | PTE_A);
-	for (uint32_t i = 1; i <= HIDDEN_PAGES; i++)
-		paging_set(&pg, VA + i * HIDDEN_STRIDE, 1, (uint32_t)frame | PTE_P | PTE_A);
+	set_hidden_pages((uint32_t)frame | PTE_P | PTE_A);
+	paging_set(&pg, OOS_VA, 1, (uint32_t)frame | PTE_P | PTE_A);
+	paging_set(&pg, OOS_VA + 511 * PAGE, 1, (uint32_t)frame | PTE_P | PTE_A);
 	paging_set(&pg, LAPIC_PAGE, 1, LAPIC_PAGE | PTE_P | PTE_W | PTE_A | PTE_D);
 }
 
@@ -164,9 +194,10 @@ static void run_mode(enum paging_mode mode)
 	empty = measure(nothing);
 	for (unsigned i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
 		uint64_t ticks = measure(phases[i].round);
+		uint64_t less = phases[i].less ? measure(phases[i].less) : empty;
 
 		say("exits-bench: %s %s %u %U\n", paging_mode_name[mode], phases[i].name, rounds,
-		    ticks > empty ? ticks - empty : 0);
+		    ticks > less ? ticks - less : 0);
 	}
 	paging_off();
 }
