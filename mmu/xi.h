@@ -278,14 +278,42 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 
 /* ---- xi_entry.c: from guest entries to shadow entries ---- */
 
+/* Where in s->guest the entry behind entry `i` is. A guest directory's entry of the 2-level
+ * format maps 4 MiB, two of ours. */
+static inline unsigned xi_guest_index(const struct xi_spage *s, unsigned i)
+{
+	return s->key.role.mode == PAGING_2LEVEL && s->key.role.level == XI_TOP_PAE ? i / 2 : i;
+}
+
 /* The guest's entry behind entry `i`, now. */
-uint64_t xi_guest_entry(const struct xi_spage *s, unsigned i);
+static inline uint64_t xi_guest_entry(const struct xi_spage *s, unsigned i)
+{
+	const void *g = s->guest;
+
+	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
+		return __atomic_load_n((const uint32_t *)g + xi_guest_index(s, i),
+				       __ATOMIC_RELAXED);
+	return __atomic_load_n((const uint64_t *)g + i, __ATOMIC_RELAXED);
+}
 
 /* Is it still what a walk saw? */
-bool xi_is_current(const struct xi_spage *s, unsigned i, uint64_t gpte);
+static inline bool xi_is_current(const struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	uint64_t differ = xi_guest_entry(s, i) ^ gpte;
+
+	if (unlikely(s->rom))
+		differ &= ~(PTE_A | PTE_D);
+	return !differ;
+}
 
 /* Note what entry `i` of level 1 is made from. */
-void xi_note_snap(struct xi_spage *s, unsigned i, uint64_t gpte);
+static inline void xi_note_snap(struct xi_spage *s, unsigned i, uint64_t gpte)
+{
+	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
+		((uint32_t *)s->snap)[i] = (uint32_t)gpte;
+	else
+		s->snap[i] = gpte;
+}
 
 /* What a leaf in `s` may do whose own entry is `gpte`: effective rights, as of a walk. */
 uint64_t xi_rights_below(const struct xi_spage *s, uint64_t gpte);
@@ -337,7 +365,15 @@ void xi_set_roots(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
 
 /* The root, or part of it, under which `va` lies, made where it is not there. NULL: CR3 points
  * to no memory. Pool pages are reserved. */
-struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED;
+struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i) MMU_LOCKED;
+
+static inline struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED
+{
+	unsigned i = v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES;
+	struct xi_spage *s = ((const struct xi_vcpu *)v->priv)->root[i];
+
+	return likely(s && s->state == XI_LIVE) ? s : xi_make_root_for(x, v, i);
+}
 
 /* ---- xi_audit.c ---- */
 

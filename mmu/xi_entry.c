@@ -31,39 +31,6 @@ static void set_rights(union xi_role *r, uint64_t rights)
 	r->nx = (rights & PTE_NX) != 0;
 }
 
-/* Where in s->guest the entry behind entry `i` is. A guest directory's entry of the 2-level
- * format maps 4 MiB, two of ours. */
-static unsigned guest_index(const struct xi_spage *s, unsigned i)
-{
-	return s->key.role.mode == PAGING_2LEVEL && s->key.role.level == XI_TOP_PAE ? i / 2 : i;
-}
-
-uint64_t xi_guest_entry(const struct xi_spage *s, unsigned i)
-{
-	const void *g = s->guest;
-
-	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
-		return __atomic_load_n((const uint32_t *)g + guest_index(s, i), __ATOMIC_RELAXED);
-	return __atomic_load_n((const uint64_t *)g + i, __ATOMIC_RELAXED);
-}
-
-bool xi_is_current(const struct xi_spage *s, unsigned i, uint64_t gpte)
-{
-	uint64_t differ = xi_guest_entry(s, i) ^ gpte;
-
-	if (unlikely(s->rom))
-		differ &= ~(PTE_A | PTE_D);
-	return !differ;
-}
-
-void xi_note_snap(struct xi_spage *s, unsigned i, uint64_t gpte)
-{
-	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
-		((uint32_t *)s->snap)[i] = (uint32_t)gpte;
-	else
-		s->snap[i] = gpte;
-}
-
 struct xi_key xi_child_key(const struct xi_spage *s, unsigned i, uint64_t gpte)
 {
 	struct xi_key k = { .gfn = (gpte & PTE_ADDR) >> PAGE_SHIFT, .role = s->key.role };

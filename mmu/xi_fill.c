@@ -167,6 +167,41 @@ static cold enum mmu_result refused(const struct fill *f, struct mmu_fault *faul
 	return MMU_INJECT;
 }
 
+static void fill_neighbour(const struct fill *f, struct xi_spage *s, unsigned j,
+			   uint64_t gpte) MMU_LOCKED
+{
+	uint64_t gfn, spte = xi_leaf_of(f->x, s, gpte, &gfn);
+
+	if (!spte)
+		return;
+	xi_note_snap(s, j, gpte);
+	xi_set(f->x, s, j, spte, XI_HEAD_FRAME | gfn);
+	f->v->stats.count[MMU_CNT_WINDOW]++;
+}
+
+static inline bool is_used(uint64_t gpte)
+{
+	return (gpte & (PTE_P | PTE_A)) == (PTE_P | PTE_A);
+}
+
+static always_inline void fill_range(const struct fill *f, struct xi_spage *s, unsigned from,
+				     unsigned end, unsigned entry_bytes) MMU_LOCKED
+{
+	const uint8_t *g = s->guest + from * entry_bytes;
+	const uint64_t *spt = s->page.spt;
+
+	for (unsigned j = from; j < end; j++, g += entry_bytes) {
+		uint64_t gpte = entry_bytes == sizeof(uint32_t)
+					? __atomic_load_n((const uint32_t *)(const void *)g,
+							  __ATOMIC_RELAXED)
+					: __atomic_load_n((const uint64_t *)(const void *)g,
+							  __ATOMIC_RELAXED);
+
+		if (unlikely((is_used(gpte) || !GUARD(I11_WINDOW)) && !spt[j]))
+			fill_neighbour(f, s, j, gpte);
+	}
+}
+
 /* Neighbours of entry `i` that the guest has used: the cache line around it, or more behind it
  * if the latest ones were all used. No A bit is set for them, nothing goes out of sync. */
 static void fill_window(const struct fill *f, struct xi_spage *s, unsigned i) MMU_LOCKED
@@ -180,21 +215,10 @@ static void fill_window(const struct fill *f, struct xi_spage *s, unsigned i) MM
 	end = from + n < SPTE_ENTRIES ? from + n : SPTE_ENTRIES;
 	s->window = n;
 	s->window_end = end;
-	for (unsigned j = from; j < end; j++) {
-		uint64_t gpte, gfn, spte;
-
-		if (s->page.spt[j])
-			continue;
-		gpte = xi_guest_entry(s, j);
-		if (GUARD(I11_WINDOW) && (gpte & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
-			continue;
-		spte = xi_leaf_of(f->x, s, gpte, &gfn);
-		if (!spte)
-			continue;
-		xi_note_snap(s, j, gpte);
-		xi_set(f->x, s, j, spte, XI_HEAD_FRAME | gfn);
-		f->v->stats.count[MMU_CNT_WINDOW]++;
-	}
+	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
+		fill_range(f, s, from, end, sizeof(uint32_t));
+	else
+		fill_range(f, s, from, end, sizeof(uint64_t));
 }
 
 static enum mmu_result install(const struct fill *f, struct xi_spage *s, uint64_t spte,

@@ -54,22 +54,34 @@ static bool is_local(const struct xi_spage *s, uint64_t spte)
 	return xi_is_leaf(s, spte) && !(spte & SPTE_GLOBAL);
 }
 
-static void undo(struct xi *x, struct xi_spage *s, unsigned i, uint64_t old) MMU_LOCKED
+/* Somebody's hardware may know more than the shadow now. */
+static void note_stale(struct xi *x, const struct xi_spage *s) MMU_LOCKED
 {
-	if (GUARD(I7_UNLINK))
-		del(x, s, i);
-	s->nr_present--;
-	s->nr_local -= is_local(s, old);
 	if (GUARD(I17_STALE))
 		x->stale = x->everybody;
 	if (s->key.role.level > 1)
 		x->wide = x->everybody;
 }
 
+static void undo(struct xi *x, struct xi_spage *s, unsigned i, uint64_t old) MMU_LOCKED
+{
+	if (GUARD(I7_UNLINK))
+		del(x, s, i);
+	s->nr_present--;
+	s->nr_local -= is_local(s, old);
+	note_stale(x, s);
+}
+
 void xi_set(struct xi *x, struct xi_spage *s, unsigned i, uint64_t spte, uint64_t head)
 {
 	uint64_t old = s->page.spt[i];
 
+	if (old && spte && s->link[i].head == head) {
+		__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
+		s->nr_local += is_local(s, spte) - is_local(s, old);
+		note_stale(x, s);
+		return;
+	}
 	if (old)
 		undo(x, s, i, old);
 	__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);

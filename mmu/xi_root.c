@@ -133,15 +133,12 @@ void xi_set_roots(struct xi *x, struct mmu_vcpu *v)
 	set_hw(v);
 }
 
-struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va)
+struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
 {
-	unsigned i = v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES;
 	struct xi_vcpu *t = v->priv;
-	struct xi_spage *s = t->root[i];
+	struct xi_spage *s;
 	struct xi_key k;
 
-	if (likely(s && s->state == XI_LIVE))
-		return s;
 	put(x, t, i);
 	if (!root_key(x, v, i, &k))
 		return NULL;

@@ -12,13 +12,8 @@
 #define CALM_AT_ONCE 8
 
 /* Words of the snapshot and the guest's table are compared; each is one entry or two. */
-static inline uint64_t guest_word(const struct xi_spage *s, unsigned k)
-{
-	return __atomic_load_n((const uint64_t *)(const void *)s->guest + k, __ATOMIC_RELAXED);
-}
-
-static bool refresh_word(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
-			 unsigned k) MMU_LOCKED
+static cold bool refresh_word(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+			      unsigned k) MMU_LOCKED
 {
 	unsigned each = s->key.role.mode == PAGING_2LEVEL ? 2 : 1;
 	bool changed = false;
@@ -30,19 +25,42 @@ static bool refresh_word(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
 	return true;
 }
 
+#define BLOCK 8u /* words looked at without asking whether it is the end: three instructions each */
+
+static always_inline bool differs(const uint64_t *guest, const uint64_t *snap)
+{
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < BLOCK; i++)
+		if (__atomic_load_n(&guest[i], __ATOMIC_RELAXED) != snap[i])
+			return true;
+	return false;
+}
+
+static cold bool refresh_block(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+			       unsigned from) MMU_LOCKED
+{
+	const uint64_t *guest = (const void *)s->guest;
+	bool changed = false;
+
+	for (unsigned k = from; k < from + BLOCK; k++)
+		if (__atomic_load_n(&guest[k], __ATOMIC_RELAXED) != s->snap[k])
+			changed |= refresh_word(x, v, s, k);
+	return changed;
+}
+
 bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
 {
 	unsigned shift = s->key.role.mode == PAGING_2LEVEL ? 1 : 0;
-	unsigned k = s->lo >> shift, end = (s->hi >> shift) + 1;
+	unsigned k = (s->lo >> shift) & ~(BLOCK - 1), end = (s->hi >> shift) + 1u;
+	const uint64_t *guest = (const void *)s->guest, *snap = s->snap;
 	bool changed = false;
 
 	xi_count(v, MMU_CNT_SYNC_TABLE);
 	if (!s->nr_present)
 		return false;
-#pragma GCC unroll 8
-	for (; k < end; k++)
-		if (unlikely(guest_word(s, k) != s->snap[k]))
-			changed |= refresh_word(x, v, s, k);
+	for (; k < end; k += BLOCK)
+		if (unlikely(differs(guest + k, snap + k)))
+			changed |= refresh_block(x, v, s, k);
 	return changed;
 }
 
