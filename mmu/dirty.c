@@ -11,6 +11,7 @@
  * Guarded by mmu_lock: struct mmu_dirty.
  */
 #include "mmu/engine.h"
+#include "mmu/guard.h"
 
 #define EBUSY 16 /* as in hv/errno.h, which mmu/ must not see */
 #define ENOMEM 12
@@ -32,7 +33,8 @@ static void free_bitmaps(struct mmu_dirty *d)
 static void forbid_writes(struct mmu *m, const uint64_t *frames) MMU_LOCKED
 {
 	m->engine->dirty_protect(m, frames);
-	mmu_shootdown(m, NULL);
+	if (GUARD(I19_SHOOTDOWN))
+		mmu_shootdown(m, NULL);
 }
 
 int mmu_dirty_start(struct mmu *m)

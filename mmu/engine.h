@@ -7,6 +7,7 @@
 #ifndef MMU_ENGINE_H
 #define MMU_ENGINE_H
 
+#include "mmu/guard.h"
 #include "mmu/mmu.h"
 #include "mmu/perm.h"
 #include "mmu/platform.h"
@@ -91,7 +92,7 @@ static inline bool mmu_dirty_allows(struct mmu *m, gfn_t gfn, unsigned access)
 	word = &m->dirty.bitmap[gfn.v / 64];
 	if (access & MMU_ACC_WRITE)
 		*word |= BIT(gfn.v % 64);
-	return *word >> gfn.v % 64 & 1;
+	return (*word >> gfn.v % 64 & 1) || !GUARD(I19_ALLOWS);
 }
 
 /* We write to `gfn` ourselves. mmu_lock held. */
@@ -160,7 +161,8 @@ static inline void mmu_record_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_
 /* `len` bytes at `gpa`, in one page, have been written by us. mmu_lock held. */
 static inline void mmu_guest_written(struct mmu *m, gpa_t gpa, unsigned len)
 {
-	mmu_dirty_mark(m, gpa_to_gfn(gpa));
+	if (GUARD(I19_MARK))
+		mmu_dirty_mark(m, gpa_to_gfn(gpa));
 	m->engine->guest_wrote(m, gpa, len);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reserved bits of each table format (I9). Pure functions: no lock. */
 #include "mmu/format.h"
+#include "mmu/guard.h"
 #include "mmu/pte.h"
 
 #define PSE36_MAX_WIDTH 40 /* Intel SDM Vol. 3A 4.3: M = min(40, MAXPHYADDR) */
@@ -40,13 +41,14 @@ void mmu_format_masks(const struct pt_format *f, const struct pt_features *x, st
 		bool large = large_allowed(f, x, level);
 
 		out->ps[level] = large ? PTE_PS : 0;
-		out->rsvd[level][0] = common;
+		out->rsvd[level][0] = GUARD(I9_RSVD) ? common : 0;
 		/* Where it makes no large page PS must be 0; only the 32-bit format
 		 * ignores it, and in a page table the bit is PAT. */
 		if (wide && level > 1 && !large)
 			out->rsvd[level][0] |= PTE_PS;
 		out->odd[level] = out->rsvd[level][0] | out->ps[level];
-		out->rsvd[level][1] = large ? common | large_rsvd(f, x, level) : 0;
+		out->rsvd[level][1] = large && GUARD(I9_LARGE) ? common | large_rsvd(f, x, level)
+							       : 0;
 	}
 }
 

@@ -5,6 +5,7 @@
  *
  * A struct mmu_vcpu is touched only on the CPU that runs or holds it; p2m_gen under mmu_lock.
  */
+#include "mmu/guard.h"
 #include "mmu/mmu.h"
 #include "mmu/engine.h"
 #include "mmu/perm.h"
@@ -167,7 +168,8 @@ int mmu_switch_engine(struct mmu *m, const char *engine)
 	if (err)
 		return err;
 	mmu_lock(m);
-	mmu_shootdown(m, NULL);
+	if (GUARD(I17_SWITCH))
+		mmu_shootdown(m, NULL);
 	mmu_unlock(m);
 	return 0;
 }
@@ -213,7 +215,7 @@ int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 	bool mode = mmu_mode_of(&old) != mmu_mode_of(regs);
 	bool role = changes_role(&old, regs);
 
-	if (loads_pdptes(&old, regs) && mmu_load_pdptes(v, regs->cr3, v->pdpte))
+	if (loads_pdptes(&old, regs) && GUARD(I10_LATCH) && mmu_load_pdptes(v, regs->cr3, v->pdpte))
 		return -EINVAL;
 	v->regs = *regs;
 	if (mode || role)
@@ -223,7 +225,7 @@ int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 
 	if (mode)
 		flush(v, MMU_FLUSH_MODE);
-	else if (role && v->pg.mode != PAGING_OFF)
+	else if (role && v->pg.mode != PAGING_OFF && GUARD(I4_ROLE))
 		flush(v, MMU_FLUSH_ALL);
 	else if (old.cr3 != regs->cr3 && v->pg.mode != PAGING_OFF)
 		flush(v, MMU_FLUSH_LOCAL);
@@ -232,7 +234,7 @@ int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 
 int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3)
 {
-	if (v->pg.mode == PAGING_PAE && mmu_load_pdptes(v, cr3, v->pdpte))
+	if (v->pg.mode == PAGING_PAE && GUARD(I10_CR3) && mmu_load_pdptes(v, cr3, v->pdpte))
 		return -EINVAL;
 	v->regs.cr3 = cr3;
 	mmu_paging_set_root(v);
@@ -253,7 +255,7 @@ static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, stru
 
 	if (s == WALK_OK)
 		return v->mmu->engine->fill(v, va, access & ACCESS_BITS, &w, fault);
-	if (unlikely(s == WALK_RETRY || walk_is_stale(v)))
+	if (unlikely(s == WALK_RETRY || (walk_is_stale(v) && GUARD(I2_INJECT_STALE))))
 		return MMU_RETRY;
 	if (!(access & MMU_ACC_NOT_PRESENT))
 		v->mmu->engine->forget(v, va);
@@ -283,7 +285,7 @@ static enum walk_status walk_some_times(struct mmu_vcpu *v, gva_t va, unsigned a
 
 	for (unsigned i = 0; i < WALK_TRIES && s == WALK_RETRY; i++) {
 		s = mmu_walk_guest(v, va, access, w);
-		if (s == WALK_RETRY || walk_is_stale(v)) {
+		if (s == WALK_RETRY || (walk_is_stale(v) && GUARD(I2_TRANSLATE_STALE))) {
 			s = WALK_RETRY;
 			mmu_yield(v->mmu);
 		}
@@ -302,7 +304,8 @@ enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned access,
 		return mmu_is_mmio(mmu_p2m_lookup(v->mmu, w.gfn).kind, access) ? MMU_MMIO
 									       : MMU_FIXED;
 	case WALK_FAULT:
-		v->mmu->engine->forget(v, va);
+		if (GUARD(I2_TRANSLATE))
+			v->mmu->engine->forget(v, va);
 		v->lock_start = 0; /* no operation to note it in */
 		fault->error_code = w.error_code;
 		return MMU_INJECT;
@@ -340,8 +343,10 @@ void mmu_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused)
 void mmu_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
 {
 	mmu_lock(m);
-	__atomic_store_n(&m->p2m_gen, m->p2m_gen + 1, __ATOMIC_RELEASE);
+	if (GUARD(I6_P2M_GEN))
+		__atomic_store_n(&m->p2m_gen, m->p2m_gen + 1, __ATOMIC_RELEASE);
 	m->engine->p2m_changed(m, gfn, n);
-	mmu_shootdown(m, NULL);
+	if (GUARD(I17_P2M))
+		mmu_shootdown(m, NULL);
 	mmu_unlock(m);
 }

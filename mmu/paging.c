@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From the guest's registers to what walks and permission checks use. No lock: only the CPU
  * that runs the vCPU is here. */
+#include "mmu/guard.h"
 #include "mmu/perm.h"
 #include "mmu/walk.h"
 
@@ -64,7 +65,7 @@ int mmu_load_pdptes(struct mmu_vcpu *v, uint64_t cr3, uint64_t pdpte[])
 	table = (const void *)(walk_table(v, at & PAGE_MASK) + (at & ~PAGE_MASK));
 	for (unsigned i = 0; i < PAE_PDPTES; i++) {
 		fresh[i] = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
-		if ((fresh[i] & PTE_P) && (fresh[i] & rsvd))
+		if ((fresh[i] & PTE_P) && (fresh[i] & rsvd) && GUARD(I9_PDPTE))
 			return -EINVAL;
 	}
 	for (unsigned i = 0; i < PAE_PDPTES; i++)

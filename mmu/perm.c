@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest's registers in the words of the permission checks. Pure functions: no lock. */
+#include "mmu/guard.h"
 #include "mmu/perm.h"
 
 /* With paging off every page is writable and there are no user pages (SDM Vol. 3A 4.1). */
@@ -19,5 +20,5 @@ unsigned mmu_perm_pfec_mask(const struct mmu_regs *r)
 {
 	bool fetch = (r->cr4 & CR4_SMEP) || ((r->cr4 & CR4_PAE) && (r->efer & EFER_NXE));
 
-	return MMU_PFEC_W | MMU_PFEC_U | (fetch ? MMU_PFEC_I : 0);
+	return MMU_PFEC_W | MMU_PFEC_U | (fetch || !GUARD(I2_PFEC_I) ? MMU_PFEC_I : 0);
 }

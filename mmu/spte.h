@@ -14,6 +14,7 @@
 #ifndef MMU_SPTE_H
 #define MMU_SPTE_H
 
+#include "mmu/guard.h"
 #include "mmu/perm.h"
 #include "mmu/walk.h"
 
@@ -60,9 +61,9 @@ static inline bool spte_wp_off(unsigned perm, unsigned access, uint64_t *spte)
 	}
 	if ((access & MMU_ACC_USER) || !(access & MMU_ACC_WRITE))
 		return true;
-	if (perm & PERM_SMAP)
+	if ((perm & PERM_SMAP) && GUARD(I1_WP_SMAP))
 		return false;
-	*spte = (*spte & ~PTE_U) | PTE_W | (perm & PERM_SMEP ? PTE_NX : 0);
+	*spte = (*spte & ~PTE_U) | PTE_W | (perm & PERM_SMEP && GUARD(I1_WP_SMEP) ? PTE_NX : 0);
 	return true;
 }
 
@@ -80,11 +81,11 @@ static inline bool spte_leaf(unsigned perm, uint64_t rights, uint64_t gpte, uint
 
 	if (unlikely(!(s & PTE_W) && !(perm & PERM_WP)) && !spte_wp_off(perm, access, &s))
 		return false;
-	if ((gpte & PTE_D) && writable)
+	if (((gpte & PTE_D) || !GUARD(I1_W_NEEDS_D)) && (writable || !GUARD(I1_WRITABLE)))
 		s |= s & PTE_W ? PTE_D : 0;
 	else
 		s &= ~PTE_W;
-	if (gpte & global)
+	if (gpte & (GUARD(I2_PGE) ? global : PTE_G))
 		s |= SPTE_GLOBAL;
 	*spte = s;
 	return true;

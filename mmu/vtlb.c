@@ -17,6 +17,7 @@
  * let go.
  */
 #include "mmu/engine.h"
+#include "mmu/guard.h"
 #include "mmu/vtlb_tables.h"
 
 #define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
@@ -34,17 +35,7 @@ static struct vtlb_table *top_table(const struct mmu_vcpu *v, const struct vtlb 
 	return v->hw.long_mode ? t->pml4 : t->pd[(va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
 }
 
-/* ---- faults ---- */
-
-/* The pool ran out: begin again. The tables in use come back by faults. */
-static cold void recycle(struct mmu_vcpu *v, struct vtlb *t)
-{
-	uint64_t start = mmu_clock();
-
-	vtlb_drop_all(t);
-	mmu_hw_flush(v);
-	mmu_record_locked(v, MMU_OP_RECLAIM, start);
-}
+/* ---- finding ---- */
 
 static void remember(struct vtlb *t, struct vtlb_table *s, gva_t va)
 {
@@ -56,168 +47,6 @@ static struct vtlb_table *recent_table(const struct vtlb *t, gva_t va)
 {
 	return t->recent && t->recent_2m == va.v >> PAGE_SHIFT_2M ? t->recent : NULL;
 }
-
-static void note_pieces(struct vtlb *t, struct vtlb_table *s)
-{
-	s->has_pieces = true;
-	t->recent = NULL;
-}
-
-/*
- * The table at `level` on the path to `va`, made where it is not there. Entries that a
- * guest page of 2^page_shift bytes covers whole are marked for INVLPG.
- */
-static struct vtlb_table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned level,
-				   unsigned page_shift)
-{
-	struct vtlb_table *s = top_table(v, t, va);
-	unsigned shift = vtlb_level_shift(s->level);
-	bool pieces = false;
-
-	for (; s->level > level; shift -= SPTE_INDEX_BITS) {
-		unsigned i = spte_index(va, shift);
-		uint64_t e = s->page.spt[i];
-		struct vtlb_table *child;
-
-		if (likely(e && !spte_is_large(e))) {
-			child = vtlb_child_of(t, e);
-		} else {
-			if (e) {
-				vtlb_set_entry(s, i, e, 0);
-				mmu_hw_flush_page(v, va);
-			}
-			child = vtlb_add_table(t, s, i);
-		}
-		if (unlikely(page_shift >= shift)) {
-			s->page.spt[i] |= SPTE_SPLIT;
-			note_pieces(t, s);
-		}
-		pieces |= s->has_pieces;
-		s = child;
-	}
-	if (level == 1 && !pieces)
-		remember(t, s, va);
-	return s;
-}
-
-/*
- * The table that will hold a 2 MiB leaf for `va`. Where a table of small pages is in the
- * way and in use, that one: the large page is then filled in small pieces.
- */
-static struct vtlb_table *table_for_large(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
-					  unsigned page_shift)
-{
-	struct vtlb_table *pd = table_at(v, t, va, PD_LEVEL, page_shift);
-	unsigned i = spte_index(va, PAGE_SHIFT_2M);
-	uint64_t e = pd->page.spt[i];
-
-	if (!e || spte_is_large(e))
-		return pd;
-	if (vtlb_child_of(t, e)->nr_present)
-		return table_at(v, t, va, PD_LEVEL - 1, page_shift);
-	vtlb_zap_entry(t, pd, i);
-	mmu_hw_flush_page(v, va);
-	return pd;
-}
-
-/* Drop the entry that maps `va`; false if there is none. */
-static bool drop_leaf(struct vtlb_table *s, gva_t va)
-{
-	unsigned i = spte_index(va, vtlb_level_shift(s->level));
-	uint64_t old = s->page.spt[i];
-
-	if (!old)
-		return false;
-	vtlb_set_entry(s, i, old, 0);
-	return true;
-}
-
-/* Put the leaf in; false: it was there. The hardware is told unless nothing was. */
-static bool install(struct mmu_vcpu *v, struct vtlb *t, struct vtlb_table *s, gva_t va,
-		    uint64_t spte)
-{
-	unsigned i = spte_index(va, vtlb_level_shift(s->level));
-	uint64_t old = s->page.spt[i];
-
-	if (unlikely(old)) {
-		if (old == spte)
-			return false;
-		mmu_hw_flush_page(v, va);
-	}
-	vtlb_set_entry(s, i, old, spte);
-	if (!(spte & SPTE_GLOBAL) && !s->is_local)
-		vtlb_make_local(t, s);
-	return true;
-}
-
-/*
- * The entry was there and allowed what was refused. The guest may have been behind a change
- * of ours; but a supervisor access to a user page under SMAP that AC excuses was an
- * implicit one (a descriptor load), which AC does not excuse (SDM Vol. 3A 4.6.1).
- */
-static cold enum mmu_result refused(struct mmu_vcpu *v, struct vtlb_table *s, gva_t va,
-				    unsigned access, const struct mmu_walk *w,
-				    struct mmu_fault *fault)
-{
-	v->stats.count[MMU_CNT_SPURIOUS]++;
-	mmu_hw_flush_page(v, va);
-	if (!mmu_is_implicit(v, w, access))
-		return MMU_FIXED;
-	drop_leaf(s, va);
-	fault->error_code = (access & v->pg.pfec) | MMU_PFEC_P;
-	return MMU_INJECT;
-}
-
-static enum mmu_result fill_locked(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned access,
-				   const struct mmu_walk *w, struct mmu_fault *fault)
-{
-	struct p2m_entry to = mmu_p2m_lookup(v->mmu, w->gfn);
-	bool writable = to.kind == P2M_RAM && mmu_dirty_allows(v->mmu, w->gfn, access);
-	struct vtlb_table *s;
-	uint64_t spte;
-
-	if (unlikely(mmu_is_mmio(to.kind, access)))
-		return MMU_MMIO;
-	if (unlikely(!spte_make(&v->pg, w, access, writable, &spte)))
-		return MMU_EMULATE;
-	if (unlikely(t->pool.nr_free < LONGEST_PATH))
-		recycle(v, t);
-
-	if (w->page_shift > PAGE_SHIFT && to.large && !mmu_dirty_is_on(v->mmu))
-		s = table_for_large(v, t, va, w->page_shift);
-	else if (w->page_shift > PAGE_SHIFT || !(s = recent_table(t, va)))
-		s = table_at(v, t, va, 1, w->page_shift);
-	if (likely(s->level == 1)) {
-		spte |= pfn_to_hpa(to.pfn).v;
-	} else {
-		spte |= (pfn_to_hpa(to.pfn).v & ~(BIT(PAGE_SHIFT_2M) - 1)) | PTE_PS;
-		if (w->page_shift > PAGE_SHIFT_2M) {
-			spte |= SPTE_SPLIT;
-			note_pieces(t, s);
-		}
-		v->stats.count[MMU_CNT_LARGE_FILL]++;
-	}
-	if (unlikely((w->rights & PTE_U) && !(spte & PTE_U)))
-		v->stats.count[MMU_CNT_WP_TRICK]++;
-	if (unlikely(!install(v, t, s, va, spte)))
-		return refused(v, s, va, access, w, fault);
-	return MMU_FIXED;
-}
-
-static enum mmu_result vtlb_fill(struct mmu_vcpu *v, gva_t va, unsigned access,
-				 const struct mmu_walk *w, struct mmu_fault *fault)
-{
-	enum mmu_result r = MMU_RETRY;
-
-	fault->gpa = mmu_walk_gpa(w, va);
-	mmu_lock_noted(v);
-	if (likely(!walk_is_stale(v)))
-		r = fill_locked(v, v->priv, va, access, w, fault);
-	mmu_unlock(v->mmu);
-	return r;
-}
-
-/* ---- dropping ---- */
 
 /*
  * Is entry `i` of `s` part of a guest page that has entries besides those for one address?
@@ -260,10 +89,200 @@ static always_inline struct vtlb_table *leaf_table(const struct mmu_vcpu *v, str
 	return s;
 }
 
+/* ---- faults ---- */
+
+/*
+ * Is the pool too small for the tables that a leaf for `va` may still need? Not the longest
+ * path: a leaf that is there already must stay, or an access that it refuses would make it
+ * anew for ever (see refused()).
+ */
+static bool pool_is_short(const struct mmu_vcpu *v, struct vtlb *t, gva_t va)
+{
+	return t->pool.nr_free < leaf_table(v, t, va, false)->level - 1u;
+}
+
+/* The pool ran out: begin again. The tables in use come back by faults. */
+static cold void recycle(struct mmu_vcpu *v, struct vtlb *t)
+{
+	uint64_t start = mmu_clock();
+
+	vtlb_drop_all(t);
+	if (GUARD(I17_RECYCLE))
+		mmu_hw_flush(v);
+	mmu_record_locked(v, MMU_OP_RECLAIM, start);
+}
+
+static void note_pieces(struct vtlb *t, struct vtlb_table *s)
+{
+	s->has_pieces = true;
+	t->recent = NULL;
+}
+
+/*
+ * The table at `level` on the path to `va`, made where it is not there. Entries that a
+ * guest page of 2^page_shift bytes covers whole are marked for INVLPG.
+ */
+static struct vtlb_table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned level,
+				   unsigned page_shift)
+{
+	struct vtlb_table *s = top_table(v, t, va);
+	unsigned shift = vtlb_level_shift(s->level);
+	bool pieces = false;
+
+	for (; s->level > level; shift -= SPTE_INDEX_BITS) {
+		unsigned i = spte_index(va, shift);
+		uint64_t e = s->page.spt[i];
+		struct vtlb_table *child;
+
+		if (likely(e && !spte_is_large(e))) {
+			child = vtlb_child_of(t, e);
+		} else {
+			if (e) {
+				vtlb_set_entry(s, i, e, 0);
+				if (GUARD(I17_SPLIT))
+					mmu_hw_flush_page(v, va);
+			}
+			child = vtlb_add_table(t, s, i);
+		}
+		if (unlikely(page_shift >= shift) && GUARD(I18_PIECES)) {
+			s->page.spt[i] |= SPTE_SPLIT;
+			note_pieces(t, s);
+		}
+		pieces |= s->has_pieces;
+		s = child;
+	}
+	if (level == 1 && !pieces)
+		remember(t, s, va);
+	return s;
+}
+
+/*
+ * The table that will hold a 2 MiB leaf for `va`. Where a table of small pages is in the
+ * way and in use, that one: the large page is then filled in small pieces.
+ */
+static struct vtlb_table *table_for_large(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
+					  unsigned page_shift)
+{
+	struct vtlb_table *pd = table_at(v, t, va, PD_LEVEL, page_shift);
+	unsigned i = spte_index(va, PAGE_SHIFT_2M);
+	uint64_t e = pd->page.spt[i];
+
+	if (!e || spte_is_large(e))
+		return pd;
+	if (vtlb_child_of(t, e)->nr_present)
+		return table_at(v, t, va, PD_LEVEL - 1, page_shift);
+	vtlb_zap_entry(t, pd, i);
+	if (GUARD(I17_MERGE))
+		mmu_hw_flush_page(v, va);
+	return pd;
+}
+
+/* Drop the entry that maps `va`; false if there is none. */
+static bool drop_leaf(struct vtlb_table *s, gva_t va)
+{
+	unsigned i = spte_index(va, vtlb_level_shift(s->level));
+	uint64_t old = s->page.spt[i];
+
+	if (!old)
+		return false;
+	vtlb_set_entry(s, i, old, 0);
+	return true;
+}
+
+/* Put the leaf in; false: it was there. The hardware is told unless nothing was. */
+static bool install(struct mmu_vcpu *v, struct vtlb *t, struct vtlb_table *s, gva_t va,
+		    uint64_t spte)
+{
+	unsigned i = spte_index(va, vtlb_level_shift(s->level));
+	uint64_t old = s->page.spt[i];
+
+	if (unlikely(old)) {
+		if (old == spte)
+			return false;
+		if (GUARD(I17_REPLACE))
+			mmu_hw_flush_page(v, va);
+	}
+	vtlb_set_entry(s, i, old, spte);
+	if (!(spte & SPTE_GLOBAL) && !s->is_local && GUARD(I2_LOCAL_LIST))
+		vtlb_make_local(t, s);
+	return true;
+}
+
+/*
+ * The entry was there and allowed what was refused. The guest may have been behind a change
+ * of ours; but a supervisor access to a user page under SMAP that AC excuses was an
+ * implicit one (a descriptor load), which AC does not excuse (SDM Vol. 3A 4.6.1).
+ */
+static cold enum mmu_result refused(struct mmu_vcpu *v, struct vtlb_table *s, gva_t va,
+				    unsigned access, const struct mmu_walk *w,
+				    struct mmu_fault *fault)
+{
+	v->stats.count[MMU_CNT_SPURIOUS]++;
+	mmu_hw_flush_page(v, va);
+	if (!mmu_is_implicit(v, w, access))
+		return MMU_FIXED;
+	drop_leaf(s, va);
+	fault->error_code = (access & v->pg.pfec) | MMU_PFEC_P;
+	return MMU_INJECT;
+}
+
+static enum mmu_result fill_locked(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned access,
+				   const struct mmu_walk *w, struct mmu_fault *fault)
+{
+	struct p2m_entry to = mmu_p2m_lookup(v->mmu, w->gfn);
+	bool writable = to.kind == P2M_RAM && mmu_dirty_allows(v->mmu, w->gfn, access);
+	struct vtlb_table *s;
+	uint64_t spte;
+
+	if (unlikely(mmu_is_mmio(to.kind, access)))
+		return MMU_MMIO;
+	if (unlikely(!spte_make(&v->pg, w, access, writable, &spte)))
+		return MMU_EMULATE;
+	if (unlikely(t->pool.nr_free < LONGEST_PATH) && pool_is_short(v, t, va) &&
+	    GUARD(I6_RESERVE))
+		recycle(v, t);
+
+	if (w->page_shift > PAGE_SHIFT && (to.large || !GUARD(I1_LARGE)) &&
+	    !(mmu_dirty_is_on(v->mmu) && GUARD(I19_SPLIT)))
+		s = table_for_large(v, t, va, w->page_shift);
+	else if (w->page_shift > PAGE_SHIFT || !(s = recent_table(t, va)))
+		s = table_at(v, t, va, 1, w->page_shift);
+	if (likely(s->level == 1)) {
+		spte |= pfn_to_hpa(to.pfn).v;
+	} else {
+		spte |= (pfn_to_hpa(to.pfn).v & ~(BIT(PAGE_SHIFT_2M) - 1)) | PTE_PS;
+		if (w->page_shift > PAGE_SHIFT_2M && GUARD(I18_PIECES_LARGE)) {
+			spte |= SPTE_SPLIT;
+			note_pieces(t, s);
+		}
+		v->stats.count[MMU_CNT_LARGE_FILL]++;
+	}
+	if (unlikely((w->rights & PTE_U) && !(spte & PTE_U)))
+		v->stats.count[MMU_CNT_WP_TRICK]++;
+	if (unlikely(!install(v, t, s, va, spte)))
+		return refused(v, s, va, access, w, fault);
+	return MMU_FIXED;
+}
+
+static enum mmu_result vtlb_fill(struct mmu_vcpu *v, gva_t va, unsigned access,
+				 const struct mmu_walk *w, struct mmu_fault *fault)
+{
+	enum mmu_result r = MMU_RETRY;
+
+	fault->gpa = mmu_walk_gpa(w, va);
+	mmu_lock_noted(v);
+	if (likely(!walk_is_stale(v)) || !GUARD(I6_FILL_STALE))
+		r = fill_locked(v, v->priv, va, access, w, fault);
+	mmu_unlock(v->mmu);
+	return r;
+}
+
+/* ---- dropping ---- */
+
 static void vtlb_forget(struct mmu_vcpu *v, gva_t va)
 {
 	mmu_lock_noted(v);
-	if (drop_leaf(leaf_table(v, v->priv, va, false), va))
+	if (GUARD(I2_FORGET) && drop_leaf(leaf_table(v, v->priv, va, false), va))
 		mmu_hw_flush_page(v, va);
 	mmu_unlock(v->mmu);
 }
@@ -272,9 +291,10 @@ static void vtlb_forget(struct mmu_vcpu *v, gva_t va)
 static cold void drop_pieces(struct mmu_vcpu *v, struct vtlb_table *s, unsigned i)
 {
 	vtlb_zap_entry(v->priv, s, i);
-	if (v->pg.mode == PAGING_2LEVEL)
+	if (v->pg.mode == PAGING_2LEVEL && GUARD(I18_BOTH_HALVES))
 		vtlb_zap_entry(v->priv, s, i ^ 1);
-	mmu_hw_flush(v);
+	if (GUARD(I17_PIECES))
+		mmu_hw_flush(v);
 }
 
 static void vtlb_invlpg(struct mmu_vcpu *v, gva_t va)
@@ -286,8 +306,10 @@ static void vtlb_invlpg(struct mmu_vcpu *v, gva_t va)
 	if (unlikely(s->level > 1 && in_pieces(v, s, spte_index(va, vtlb_level_shift(s->level))))) {
 		drop_pieces(v, s, spte_index(va, vtlb_level_shift(s->level)));
 	} else {
-		drop_leaf(s, va);
-		mmu_hw_flush_page(v, va);
+		if (GUARD(I2_INVLPG))
+			drop_leaf(s, va);
+		if (GUARD(I17_INVLPG))
+			mmu_hw_flush_page(v, va);
 	}
 	mmu_unlock(v->mmu);
 }
@@ -309,7 +331,8 @@ static void vtlb_flush(struct mmu_vcpu *v, enum mmu_flush what)
 		vtlb_drop_all(v->priv);
 	if (what == MMU_FLUSH_MODE)
 		set_hw(v);
-	mmu_hw_flush(v);
+	if (GUARD(I17_FLUSH))
+		mmu_hw_flush(v);
 	mmu_unlock(v->mmu);
 }
 
@@ -339,13 +362,15 @@ static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
 {
 	(void)gfn;
 	(void)n;
-	drop_all_of_all(m);
+	if (GUARD(I1_P2M))
+		drop_all_of_all(m);
 }
 
 static void vtlb_dirty_protect(struct mmu *m, const uint64_t *frames)
 {
 	(void)frames;
-	drop_all_of_all(m);
+	if (GUARD(I19_PROTECT))
+		drop_all_of_all(m);
 }
 
 /* ---- looking at it ---- */

@@ -5,6 +5,7 @@
  * Guarded by mmu_lock. Keeps: I7: vtlb_set_entry() is the one place that counts; I14: what
  * is dropped is bounded by the pool.
  */
+#include "mmu/guard.h"
 #include "mmu/vtlb_tables.h"
 
 static void set_empty(struct vtlb_table *s)
@@ -19,7 +20,8 @@ static void set_empty(struct vtlb_table *s)
 static void clear_table(struct vtlb_table *s)
 {
 	for (unsigned i = s->lo; i <= s->hi; i++)
-		__atomic_store_n(&s->page.spt[i], 0, __ATOMIC_RELAXED);
+		if (GUARD(I13_CLEAR))
+			__atomic_store_n(&s->page.spt[i], 0, __ATOMIC_RELAXED);
 	set_empty(s);
 }
 
@@ -124,13 +126,14 @@ void vtlb_drop_local(struct vtlb *t)
 		struct vtlb_table *s = list_entry(t->local.next, struct vtlb_table, node);
 
 		make_quiet(t, s);
-		if (s->level == 1 && !s->nr_global) {
+		if (s->level == 1 && (!s->nr_global || !GUARD(I7_KEEP_GLOBAL))) {
 			clear_table(s);
 		} else {
 			for (unsigned i = s->lo; i <= s->hi; i++) {
 				uint64_t e = s->page.spt[i];
 
-				if (e && vtlb_is_leaf(s->level, e) && !(e & SPTE_GLOBAL))
+				if (e && vtlb_is_leaf(s->level, e) &&
+				    (!(e & SPTE_GLOBAL) && GUARD(I2_DROP_LOCAL)))
 					vtlb_set_entry(s, i, e, 0);
 			}
 		}

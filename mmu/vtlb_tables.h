@@ -7,6 +7,7 @@
 #define MMU_VTLB_TABLES_H
 
 #include "mmu/engine.h"
+#include "mmu/guard.h"
 #include "mmu/list.h"
 #include "mmu/paging.h"
 #include "mmu/pool.h"
@@ -61,7 +62,7 @@ static always_inline void vtlb_set_entry(struct vtlb_table *s, unsigned i, uint6
 	__atomic_store_n(&s->page.spt[i], new, __ATOMIC_RELAXED);
 	if (old) {
 		s->nr_present--;
-		s->nr_global -= (old & SPTE_GLOBAL) != 0;
+		s->nr_global -= (old & SPTE_GLOBAL) != 0 && GUARD(I16_COUNT);
 	}
 	if (new) {
 		s->nr_present++;

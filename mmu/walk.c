@@ -4,6 +4,7 @@
  * and setting A and D bits (I11, I19).
  */
 #include "mmu/engine.h"
+#include "mmu/guard.h"
 #include "mmu/pte.h"
 #include "mmu/walk.h"
 
@@ -51,7 +52,7 @@ static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint
 {
 	struct p2m_entry e = mmu_p2m_lookup(m, gpa_to_gfn(at));
 
-	if (e.kind != P2M_RAM)
+	if (e.kind != P2M_RAM && (GUARD(I19_ROM) || e.kind == P2M_NONE))
 		return true;
 	if (!exchange_host((uint8_t *)mmu_map_pfn(e.pfn) + (at.v & ~PAGE_MASK), bytes, old, new))
 		return false;
@@ -68,11 +69,13 @@ enum walk_status mmu_walk_set_ad(struct mmu_vcpu *v, const struct pt_format *f, 
 	/* The lock keeps the p2m still: nothing is written to a frame that the guest has
 	 * lost meanwhile. Entries that need no bit are not looked at again. */
 	mmu_lock(v->mmu);
-	if (walk_is_stale(v))
+	if (walk_is_stale(v) && GUARD(I11_STALE))
 		status = WALK_RETRY;
 	for (unsigned level = f->levels; status == WALK_OK && level >= w->level; level--) {
-		bool dirty = level == w->level && (access & MMU_ACC_WRITE);
-		uint64_t old = w->gpte[level], new = old | PTE_A | (dirty ? PTE_D : 0);
+		bool dirty = level == w->level &&
+			     ((access & MMU_ACC_WRITE) || !GUARD(I11_D_FOR_WRITES));
+		uint64_t old = w->gpte[level], new = old | (GUARD(I11_A) ? PTE_A : 0) |
+						     (dirty && GUARD(I11_D) ? PTE_D : 0);
 
 		if (new == old)
 			continue;

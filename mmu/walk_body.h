@@ -7,6 +7,7 @@
 #ifndef MMU_WALK_BODY_H
 #define MMU_WALK_BODY_H
 
+#include "mmu/guard.h"
 #include "mmu/perm.h"
 #include "mmu/walk.h"
 
@@ -37,7 +38,7 @@ static always_inline enum walk_status walk_leaf(struct mmu_vcpu *v, const struct
 	w->page_shift = pt_shift(f, level);
 	w->gfn = GFN((base | (va.v & (size - 1))) >> PAGE_SHIFT);
 	w->rights = (all & (PTE_W | PTE_U)) | (any & PTE_NX);
-	if (unlikely(perm_denies(v->pg.perm, w->rights, access)))
+	if (unlikely(perm_denies(v->pg.perm, w->rights, access)) && GUARD(I1_DENY))
 		return walk_fault(&v->pg, w, level, access, MMU_PFEC_P);
 	if (unlikely(!(all & PTE_A) || ((access & MMU_ACC_WRITE) && !(gpte & PTE_D))))
 		return mmu_walk_set_ad(v, f, va, access, w);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* See run.h. */
+#include "tests/model/run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/act.h"
+#include "tests/model/audit.h"
+#include "tests/model/dirty.h"
+#include "tests/model/setup.h"
+
+#define MAX_STEP_EPOCHS 16u /* more than one step begins */
+
+static jmp_buf failed_to;
+static struct run_result *result;
+static bool failed;
+static struct step steps[MODEL_VCPUS]; /* that each vCPU is at */
+
+void model_fail(const char *kind, const char *details, ...)
+{
+	va_list args;
+
+	va_start(args, details);
+	vsnprintf(result->text, sizeof(result->text), details, args);
+	va_end(args);
+	result->kind = kind;
+	failed = true;
+	vcpus_abandon();
+	longjmp(failed_to, 1);
+}
+
+static void run_one(struct vcpu *v)
+{
+	act(v, &steps[v->id]);
+}
+
+static void go(struct vcpu *v, unsigned leave)
+{
+	vcpus_run(v, leave);
+	if (failed)
+		longjmp(failed_to, 1);
+}
+
+static void finish(struct vcpu *v)
+{
+	while (v->busy)
+		go(v->waits && vm.owner ? vm.owner : v, 0);
+}
+
+static void finish_all(void)
+{
+	for (unsigned i = 0; i < vm.nr_vcpus; i++)
+		finish(&vm.vcpu[i]);
+}
+
+/* The models remember only so much: flush, that they may forget. */
+static void make_room(struct vcpu *v)
+{
+	uint64_t oldest = world_now;
+
+	if (allowed_room(&v->allowed) < MAX_STEP_EPOCHS)
+		act_flush(v, true);
+	if (!world_is_full())
+		return;
+	finish_all();
+	for (unsigned i = 0; i < vm.nr_vcpus; i++)
+		act_flush(&vm.vcpu[i], true);
+	world_forget(oldest);
+}
+
+static void switch_engine(const struct run_options *o, const struct step *s)
+{
+	const char *engine = run_engine(o, s->what);
+
+	finish_all();
+	/* without memory for it nothing changes, which is as good */
+	if (!mmu_switch_engine(&vm.mmu, engine))
+		MODEL_CHECK(!strcmp(vm.mmu.config.engine, engine), "the engine was not switched",
+			    "%s", engine);
+}
+
+static void step(const struct run_options *o, const struct step *s)
+{
+	struct vcpu *v = &vm.vcpu[s->vcpu];
+
+	switch (s->kind) {
+	case STEP_GO_ON:
+		if (v->busy)
+			go(v->waits && vm.owner ? vm.owner : v, s->leave);
+		return;
+	case STEP_AUDIT:
+		finish_all();
+		audit_all();
+		return;
+	case STEP_ENGINE:
+		switch_engine(o, s);
+		return;
+	default:
+		finish(v);
+		make_room(v);
+		steps[v->id] = *s;
+		go(v, s->leave);
+	}
+}
+
+static void run_steps(const uint8_t *bytes, size_t len, const struct run_options *o)
+{
+	unsigned until_audit = o->audit_every;
+	struct step s;
+	size_t at = HEAD_BYTES;
+
+	for (; at < len && step_decode(bytes + at, len - at, vm.nr_vcpus, &s); at += STEP_BYTES) {
+		result->bytes = at + STEP_BYTES;
+		if (o->trace)
+			step_print(&s, o->trace);
+		step(o, &s);
+		result->steps++;
+		if (until_audit && !--until_audit) {
+			finish_all();
+			audit_all();
+			until_audit = o->audit_every;
+		}
+	}
+	finish_all();
+	audit_all();
+}
+
+bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o, struct run_result *r)
+{
+	uint8_t first[HEAD_BYTES] = { 0 };
+	struct head h;
+
+	*r = (struct run_result){ .kind = NULL };
+	result = r;
+	failed = false;
+	memcpy(first, bytes, len < HEAD_BYTES ? len : HEAD_BYTES);
+	head_decode(first, &h);
+	if (o->trace)
+		head_print(&h, o->trace);
+	if (!setjmp(failed_to)) {
+		setup(&h, run_engine(o, h.engine), run_one);
+		run_steps(bytes, len, o);
+		teardown();
+	}
+	return !r->kind;
+}
+
+struct run_options run_default_options(void)
+{
+	return (struct run_options){ .engine = getenv("MMU_ENGINE") };
+}
+
+const char *run_engine(const struct run_options *o, unsigned choice)
+{
+	unsigned n = 0;
+
+	if (o->engine)
+		return o->engine;
+	while (mmu_engine_name(n))
+		n++;
+	return mmu_engine_name(choice % n);
+}
+
+void run_print(const uint8_t *bytes, size_t len, const struct run_options *o, FILE *f)
+{
+	uint8_t first[HEAD_BYTES] = { 0 };
+	struct head h;
+	struct step s;
+
+	memcpy(first, bytes, len < HEAD_BYTES ? len : HEAD_BYTES);
+	head_decode(first, &h);
+	fprintf(f, "engine %s, ", run_engine(o, h.engine));
+	head_print(&h, f);
+	for (size_t at = HEAD_BYTES; at < len && step_decode(bytes + at, len - at, h.nr_vcpus, &s);
+	     at += STEP_BYTES)
+		step_print(&s, f);
+}

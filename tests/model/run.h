@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* A stream from beginning to end. */
+#ifndef TESTS_MODEL_RUN_H
+#define TESTS_MODEL_RUN_H
+
+#include <stdio.h>
+
+#include "tests/model/fail.h"
+
+struct run_options {
+	const char *engine; /* NULL: the stream chooses */
+	unsigned audit_every; /* a full audit after so many steps; 0: at the end only */
+	FILE *trace; /* steps are printed as they are made; NULL: not */
+};
+
+struct run_result {
+	const char *kind; /* of the failure; NULL: none */
+	char text[FAIL_TEXT]; /* its details */
+	size_t bytes; /* of the stream, up to the step that failed */
+	uint64_t steps;
+};
+
+/* run_options from the environment: MMU_ENGINE. */
+struct run_options run_default_options(void);
+
+/* False: it failed. Deterministic; leaves nothing behind. */
+bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o,
+		struct run_result *r);
+
+/* The name of the engine that a stream with this byte runs on. */
+const char *run_engine(const struct run_options *o, unsigned choice);
+
+/* Print the stream as steps. */
+void run_print(const uint8_t *bytes, size_t len, const struct run_options *o, FILE *f);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtual machine under test: its vCPUs are coroutines that change at the library's
+ * locks, at its flushes and where it looks at the p2m. A vCPU between two steps is in guest
+ * mode; one that was left inside a library call is not.
+ */
+#ifndef TESTS_MODEL_VCPUS_H
+#define TESTS_MODEL_VCPUS_H
+
+#include "tests/model/allowed.h"
+#include "tests/model/co.h"
+#include "tests/model/hw.h"
+
+#define MODEL_VCPUS 4u
+#define PENDING_PAGES 8u
+
+/* A library call under way. What it may write to guest memory: A and D where it walks. */
+struct call {
+	bool active;
+	bool walks;
+	uint64_t va;
+	unsigned access; /* enum ref_access */
+	uint64_t since; /* of the access that led to it */
+	uint64_t since_here; /* others may have run after it */
+};
+
+struct vcpu {
+	struct mmu_vcpu mmu;
+	unsigned id;
+	struct allowed allowed;
+	struct hw_tlb tlb;
+	struct {
+		bool all;
+		unsigned pages;
+		uint64_t page[PENDING_PAGES];
+	} pending; /* to be flushed at the next entry */
+
+	struct co co;
+	bool busy; /* in the middle of a step */
+	bool waits; /* for the lock */
+	unsigned leave; /* gives way at this switch point; 0: at none */
+	unsigned left; /* how often it gave way in this step */
+	struct call call;
+};
+
+struct vm {
+	struct mmu mmu;
+	struct vcpu vcpu[MODEL_VCPUS];
+	unsigned nr_vcpus;
+	struct vcpu *owner; /* of the lock */
+};
+
+extern struct vm vm;
+
+/* `step` is run by each vCPU's coroutine when vcpus_start() says so. */
+void vcpus_reset(unsigned nr, void (*step)(struct vcpu *v));
+
+/* Begin a step on an idle vCPU, or let a busy one go on; until it is done or gives way at
+ * the `leave`th switch point. */
+void vcpus_run(struct vcpu *v, unsigned leave);
+
+/* Let it finish its step, and whoever must for that. */
+void vcpus_finish(struct vcpu *v);
+void vcpus_finish_all(void);
+
+/* Out of the coroutine that runs, for good. True: there is none, this is the scheduler. */
+bool vcpus_abandon(void);
+
+/* Guest mode is entered: what was requested is flushed. */
+void vcpu_enter(struct vcpu *v);
+
+/* Around each library call that v's coroutine makes: one that walks for an access, or not. */
+void call_begin(struct vcpu *v, uint64_t since);
+void call_begin_walk(struct vcpu *v, uint64_t va, unsigned access, uint64_t since);
+void call_end(struct vcpu *v);
+
+#endif
