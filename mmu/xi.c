@@ -10,11 +10,9 @@
 #define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
 #define ENOMEM 12
 
-#define MIN_POOL 64 /* every vCPU's roots, dying ones too, and a path */
 #define DEFAULT_POOL 1024
+#define MAX_DEFAULT_POOL 65536
 #define POOL_SHARE 64 /* ..., and one spage for so many guest frames */
-
-_Static_assert(MIN_POOL >= MMU_MAX_VCPUS * XI_ROOTS + XI_LONGEST_PATH, "a path can always be made");
 
 /* ---- flushes ---- */
 
@@ -59,6 +57,7 @@ static void xi_invlpg(struct mmu_vcpu *v, gva_t va)
 	struct xi *x = xi_of(v->mmu);
 
 	mmu_lock_noted(v);
+	xi_tighten(x);
 	refresh(x, leaf_table(x, v, va), va, xi_has(x, MMU_OPT_PREFILL));
 	if (unlikely(x->wide & 1u << v->id))
 		xi_flush_hw(x, v);
@@ -72,6 +71,7 @@ static void xi_flush(struct mmu_vcpu *v, enum mmu_flush what)
 	struct xi *x = xi_of(v->mmu);
 
 	mmu_lock_noted(v);
+	xi_tighten(x);
 	xi_reserve(x, v);
 	xi_set_roots(x, v);
 	if (GUARD(I2_SYNC))
@@ -92,17 +92,14 @@ static bool xi_unshadow(struct mmu_vcpu *v, gfn_t gfn) MMU_LOCKED
 {
 	struct xi *x = xi_of(v->mmu);
 
-	if (gfn.v >= v->mmu->config.frames || !xi_is_protected(x, gfn.v))
-		return false;
-	xi_zap_frame(x, gfn.v);
-	xi_count(v, MMU_CNT_UNSHADOW);
-	return true;
+	return gfn.v < v->mmu->config.frames && xi_let_go(x, v, gfn.v);
 }
 
 static void xi_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n) MMU_LOCKED
 {
 	(void)gfn;
 	(void)n;
+	xi_tighten(xi_of(m));
 	xi_zap_all(xi_of(m));
 }
 
@@ -149,32 +146,48 @@ static size_t regions_bytes(const struct xi *x)
 	return x->nr_regions * sizeof(*x->region);
 }
 
+/* What can not be reclaimed, the roots that vCPUs have, and a path. */
+static unsigned least_pool(unsigned vcpus)
+{
+	return vcpus * XI_ROOTS + XI_LONGEST_PATH;
+}
+
 static unsigned pool_pages(const struct mmu *m)
 {
 	uint64_t share = m->config.frames / POOL_SHARE;
 
 	if (m->config.pool_pages)
 		return m->config.pool_pages;
+	if (share > MAX_DEFAULT_POOL)
+		return MAX_DEFAULT_POOL;
 	return share > DEFAULT_POOL ? (unsigned)share : DEFAULT_POOL;
+}
+
+static size_t links_bytes(const struct xi *x)
+{
+	return pool_pages(x->mmu) * SPTE_ENTRIES * sizeof(*x->links);
+}
+
+static size_t snaps_bytes(const struct xi *x)
+{
+	return pool_pages(x->mmu) * SPTE_ENTRIES * sizeof(*x->snaps);
+}
+
+static void free_mem(void *p, size_t bytes)
+{
+	if (p)
+		mmu_mem_free(p, bytes);
 }
 
 static void xi_fini(struct mmu *m) MMU_NO_LOCK_YET
 {
 	struct xi *x = xi_of(m);
 
-	for (unsigned i = 0; i < x->pool.nr_pages; i++) {
-		struct xi_spage *s = xi_page(x, i);
-
-		if (s->link)
-			mmu_mem_free(s->link, SPTE_ENTRIES * sizeof(*s->link));
-		if (s->snap)
-			mmu_mem_free(s->snap, PAGE_SIZE);
-	}
 	mmu_pool_fini(&x->pool, m);
-	if (x->frame)
-		mmu_mem_free(x->frame, frames_bytes(x));
-	if (x->region)
-		mmu_mem_free(x->region, regions_bytes(x));
+	free_mem(x->links, links_bytes(x));
+	free_mem(x->snaps, snaps_bytes(x));
+	free_mem(x->frame, frames_bytes(x));
+	free_mem(x->region, regions_bytes(x));
 	mmu_mem_free(x, sizeof(*x));
 	m->priv = NULL;
 }
@@ -187,10 +200,8 @@ static bool make_pages(struct xi *x) MMU_NO_LOCK_YET
 		struct xi_spage *s = xi_page(x, i);
 
 		s->index = i;
-		s->link = mmu_mem_alloc(SPTE_ENTRIES * sizeof(*s->link));
-		s->snap = mmu_mem_alloc(PAGE_SIZE);
-		if (!s->link || !s->snap)
-			return false;
+		s->link = x->links + i * SPTE_ENTRIES;
+		s->snap = x->snaps + i * SPTE_ENTRIES;
 	}
 	return true;
 }
@@ -212,7 +223,7 @@ static int xi_init(struct mmu *m) MMU_NO_LOCK_YET
 {
 	struct xi *x;
 
-	if (pool_pages(m) < MIN_POOL)
+	if (pool_pages(m) < least_pool(1))
 		return -EINVAL;
 	x = mmu_mem_alloc(sizeof(*x));
 	if (!x)
@@ -223,10 +234,13 @@ static int xi_init(struct mmu *m) MMU_NO_LOCK_YET
 	x->nr_regions = (m->config.frames + SPTE_ENTRIES - 1) / SPTE_ENTRIES;
 	x->frame = mmu_mem_alloc(frames_bytes(x));
 	x->region = mmu_mem_alloc(regions_bytes(x));
+	x->links = mmu_mem_alloc(links_bytes(x));
+	x->snaps = mmu_mem_alloc(snaps_bytes(x));
+	x->let_go = x->loose[0] = x->loose[1] = XI_NO_FRAME;
 	list_init(&x->lru);
 	list_init(&x->oos);
 	make_masks(x);
-	if (!x->frame || !x->region || !make_pages(x)) {
+	if (!x->frame || !x->region || !x->links || !x->snaps || !make_pages(x)) {
 		xi_fini(m);
 		return -ENOMEM;
 	}
@@ -253,6 +267,7 @@ static void xi_vcpu_fini(struct mmu_vcpu *v)
 		if (t->root[i])
 			xi_put_root(x, t->root[i]);
 	x->everybody &= ~(1u << v->id);
+	x->nr_vcpus--;
 	x->stale &= x->everybody;
 	x->wide &= x->everybody;
 	mmu_unlock(v->mmu);
@@ -262,8 +277,11 @@ static void xi_vcpu_fini(struct mmu_vcpu *v)
 static int xi_vcpu_init(struct mmu_vcpu *v)
 {
 	struct xi *x = xi_of(v->mmu);
-	struct xi_vcpu *t = mmu_mem_alloc(sizeof(*t));
+	struct xi_vcpu *t;
 
+	if (x->pool.nr_pages < least_pool(x->nr_vcpus + 1))
+		return -ENOMEM;
+	t = mmu_mem_alloc(sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	if (!mmu_page_alloc(v->mmu, true, &t->pdpt))
@@ -278,6 +296,7 @@ static int xi_vcpu_init(struct mmu_vcpu *v)
 	v->priv = t;
 	mmu_lock(v->mmu);
 	x->everybody |= 1u << v->id;
+	x->nr_vcpus++;
 	xi_reserve(x, v);
 	xi_set_roots(x, v);
 	mmu_unlock(v->mmu);

@@ -33,6 +33,8 @@
 #define XI_TOP_PAE 2 /* of the four directories of any other */
 #define XI_ROOTS PAE_PDPTES
 #define XI_MAX_OOS 64 /* tables; the oldest is brought back when there are more */
+#define XI_MAX_LOOSE 2
+#define XI_NO_FRAME (~UINT64_C(0))
 #define XI_LONGEST_PATH 4 /* spages that one fill may take */
 
 /* The second half of the key. Rights are those of all guest entries above the table, so that a
@@ -117,6 +119,8 @@ struct xi {
 	struct mmu *mmu;
 	unsigned options; /* enum mmu_option */
 	struct mmu_pool pool;
+	struct xi_link *links; /* of all spages */
+	uint64_t *snaps;
 	struct mmu_spage *limbo; /* freed, but some processor may still walk them */
 	unsigned nr_limbo;
 	struct xi_frame *frame; /* config.frames of them */
@@ -130,7 +134,15 @@ struct xi {
 	 * more than one page is meant (wide). A hardware flush clears both.
 	 */
 	unsigned stale, wide, everybody;
+	unsigned nr_vcpus; /* bits in `everybody` */
 	unsigned nr_zaps; /* so far: whoever goes along a list sees that it has changed */
+	/*
+	 * A table that an instruction writes which the emulator lacks is let go. If it comes back
+	 * at once, because the instruction's own way goes through it, it is let *loose*: shadowed
+	 * and yet not protected, until anybody flushes or a way to it is added, when it is
+	 * let go. No instruction writes more than two.
+	 */
+	uint64_t let_go, loose[XI_MAX_LOOSE]; /* frames; XI_NO_FRAME */
 	struct pt_masks masks[NR_PAGING_MODES][2][2]; /* by mode, NXE, PSE */
 };
 
@@ -239,7 +251,7 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 void xi_zap(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED;
 
 /* All spages of a frame. */
-void xi_zap_frame(struct xi *x, uint64_t gfn) MMU_LOCKED;
+void xi_zap_frame(struct xi *x, uint64_t gfn, bool deep) MMU_LOCKED;
 void xi_zap_all(struct xi *x) MMU_LOCKED;
 
 void xi_get_root(struct xi_spage *s) MMU_LOCKED;
@@ -256,13 +268,24 @@ void xi_flush_hw(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
 
 /* ---- xi_track.c: writes to guest tables ---- */
 
+static inline bool xi_is_loose(const struct xi *x, uint64_t gfn)
+{
+	return gfn == x->loose[0] || gfn == x->loose[1];
+}
+
 /* May no entry let the guest write this frame? */
 static inline bool xi_is_protected(const struct xi *x, uint64_t gfn)
 {
 	uint32_t t = x->frame[gfn].tables;
 
-	return unlikely(t) && !xi_page(x, t - 1)->oos;
+	return unlikely(t) && !xi_page(x, t - 1)->oos && !xi_is_loose(x, gfn);
 }
+
+/* Nothing is loose any more. */
+void xi_tighten(struct xi *x) MMU_LOCKED;
+
+/* See mmu_unshadow(). */
+bool xi_let_go(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
 
 /* Frame `gfn` is about to get another spage: protect it and bring those that it has in step. */
 void xi_track(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;

@@ -80,7 +80,7 @@ static void audit_source(const struct audit *a, const struct xi_spage *s, unsign
 	uint64_t e = s->page.spt[i], gpte = xi_guest_entry(s, i), gfn = 0, want;
 	const uint64_t fixed = PTE_P | PTE_ADDR | PTE_A | SPTE_GLOBAL;
 
-	if (s->oos || s->rom)
+	if (s->oos || s->rom || xi_is_loose(a->x, s->key.gfn))
 		return;
 	if (s->key.role.level > 1) {
 		if (!(gpte & PTE_P) || !(gpte & PTE_A))
@@ -102,7 +102,8 @@ static void audit_child(const struct audit *a, const struct xi_spage *s, unsigne
 		failed(a, 5, "an entry leads to a table that is none", s, i);
 	if (s->link[i].head != (XI_HEAD_PAGE | child->index))
 		failed(a, 7, "a table entry in another's list", s, i);
-	if (!child->key.role.direct && !s->key.role.direct && !s->rom) {
+	if (!child->key.role.direct && !s->key.role.direct && !s->rom &&
+	    !xi_is_loose(a->x, s->key.gfn)) {
 		struct xi_key want = xi_child_key(s, i, xi_guest_entry(s, i));
 
 		if (!xi_same_key(&want, &child->key))
@@ -163,7 +164,7 @@ static void audit_live(const struct audit *a, const struct xi_spage *s) MMU_LOCK
 		return;
 	if (s->oos && s->key.role.level > 1)
 		failed(a, 18, "a table above level 1 is out of sync", s, SPTE_ENTRIES);
-	if (s->oos == xi_is_protected(x, s->key.gfn))
+	if (!xi_is_loose(x, s->key.gfn) && s->oos == xi_is_protected(x, s->key.gfn))
 		failed(a, 3, "tables of one frame, in sync and not", s, SPTE_ENTRIES);
 	if (!x->region[s->key.gfn / SPTE_ENTRIES].nr_tables)
 		failed(a, 16, "a region's count of tables is wrong", s, SPTE_ENTRIES);

@@ -169,10 +169,10 @@ void xi_zap(struct xi *x, struct xi_spage *s, bool deep)
 		free_page(x, s);
 }
 
-void xi_zap_frame(struct xi *x, uint64_t gfn)
+void xi_zap_frame(struct xi *x, uint64_t gfn, bool deep)
 {
 	while (x->frame[gfn].tables)
-		xi_zap(x, xi_page(x, x->frame[gfn].tables - 1), true);
+		xi_zap(x, xi_page(x, x->frame[gfn].tables - 1), deep);
 }
 
 void xi_zap_all(struct xi *x)

@@ -93,7 +93,7 @@ bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 	if (!may_unsync(x, gfn, &unused))
 		return false;
 	if (unused && xi_has(x, MMU_OPT_TEARDOWN)) {
-		xi_zap_frame(x, gfn);
+		xi_zap_frame(x, gfn, true);
 		xi_count(v, MMU_CNT_UNSHADOW);
 		return true;
 	}
@@ -152,7 +152,7 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 	if (likely(!s))
 		return;
 	if (looks_reused(x, gfn, offset, len)) {
-		xi_zap_frame(x, gfn);
+		xi_zap_frame(x, gfn, true);
 		return;
 	}
 	while (s) {
@@ -162,4 +162,37 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 		/* A table that went may have been one of this frame: look at all again. */
 		s = zaps == x->nr_zaps ? next_table(x, s) : first_table(x, gfn);
 	}
+}
+
+void xi_tighten(struct xi *x)
+{
+	x->let_go = XI_NO_FRAME;
+	for (unsigned i = 0; i < XI_MAX_LOOSE; i++) {
+		uint64_t gfn = x->loose[i];
+
+		x->loose[i] = XI_NO_FRAME;
+		if (gfn != XI_NO_FRAME)
+			xi_zap_frame(x, gfn, false);
+	}
+}
+
+/* Let `gfn` loose, none of the earlier ones if there are two. */
+static void let_loose(struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	if (x->loose[0] != XI_NO_FRAME && x->loose[1] != XI_NO_FRAME)
+		xi_tighten(x);
+	x->loose[x->loose[0] != XI_NO_FRAME] = gfn;
+}
+
+bool xi_let_go(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
+{
+	if (!xi_is_protected(x, gfn))
+		return false;
+	if (x->let_go == gfn)
+		let_loose(x, gfn);
+	else
+		xi_zap_frame(x, gfn, true);
+	x->let_go = gfn;
+	xi_count(v, MMU_CNT_UNSHADOW);
+	return true;
 }
