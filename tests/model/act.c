@@ -332,6 +332,8 @@ static void translate(struct vcpu *v, const struct step *s)
 			    "mmu_translate says what the tables do not",
 			    "vcpu %u, va 0x%llx, access 0x%x: result %d, gpa 0x%llx, error 0x%x",
 			    v->id, LLX(va), s->access, o.result, LLX(o.gpa), o.error_code);
+	if (o.result == MMU_INJECT)
+		allowed_begin(&v->allowed, EPOCH_FAULT, since, va);
 }
 
 static void peek(struct vcpu *v, const struct step *s)

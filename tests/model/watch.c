@@ -60,7 +60,7 @@ static void visit_all(struct vcpu *v)
 
 	if (!v->call.walks || ref_mode(&a->cpu.regs) == REF_OFF)
 		return;
-	if (v->call.since_here == world_now || !v->left) {
+	if ((v->call.since_here == world_now || !v->left) && !world_in_change()) {
 		path_now(&a->cpu, &a->root, v->call.va, &p);
 		visit(&p, &s);
 	} else {
