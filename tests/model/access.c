@@ -157,8 +157,11 @@ static bool handle_fault(struct vcpu *v, const struct act_access *a, bool presen
 	r = mmu_fault(&v->mmu, GVA(a->va), access, &f);
 	call_end(v);
 	switch (r) {
-	case MMU_FIXED:
 	case MMU_RETRY:
+		if (vm.changer)
+			vcpus_wait_for_change(v);
+		return false;
+	case MMU_FIXED:
 		return false;
 	case MMU_EMULATE:
 		if (a->unshadow && unshadow(v, f.gpa))

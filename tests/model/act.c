@@ -363,12 +363,14 @@ static void change_p2m(struct vcpu *v, const struct step *s)
 
 	if (!world_change_p2m(gfn, s->what % NR_P2M_CHANGES))
 		return;
+	vm.changer = v;
 	call_begin(v, world_now);
 	if (s->what & 0x80)
 		mmu_p2m_changed(&vm.mmu, GFN(gfn & ~UINT64_C(511)), PIECE_FRAMES);
 	else
 		mmu_p2m_changed(&vm.mmu, GFN(gfn), 1);
 	world_end_change();
+	vm.changer = NULL;
 	call_end(v);
 }
 

@@ -47,7 +47,7 @@ static void go(struct vcpu *v, unsigned leave)
 static void finish(struct vcpu *v)
 {
 	while (v->busy)
-		go(v->waits && vm.owner ? vm.owner : v, 0);
+		go(vcpus_who(v), 0);
 }
 
 static void finish_all(void)
@@ -91,7 +91,7 @@ static void step(const struct run_options *o, const struct step *s)
 	switch (s->kind) {
 	case STEP_GO_ON:
 		if (v->busy)
-			go(v->waits && vm.owner ? vm.owner : v, s->leave);
+			go(vcpus_who(v), s->leave);
 		return;
 	case STEP_AUDIT:
 		finish_all();
