@@ -139,8 +139,7 @@ static struct vtlb_table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
 		} else {
 			if (e) {
 				vtlb_set_entry(s, i, e, 0);
-				if (GUARD(I17_SPLIT))
-					mmu_hw_flush_page(v, va);
+				mmu_hw_flush_page(v, va);
 			}
 			child = vtlb_add_table(t, s, i);
 		}
@@ -199,8 +198,7 @@ static bool install(struct mmu_vcpu *v, struct vtlb *t, struct vtlb_table *s, gv
 	if (unlikely(old)) {
 		if (old == spte)
 			return false;
-		if (GUARD(I17_REPLACE))
-			mmu_hw_flush_page(v, va);
+		mmu_hw_flush_page(v, va);
 	}
 	vtlb_set_entry(s, i, old, spte);
 	if (!(spte & SPTE_GLOBAL) && !s->is_local && GUARD(I2_LOCAL_LIST))

@@ -126,7 +126,7 @@ void vtlb_drop_local(struct vtlb *t)
 		struct vtlb_table *s = list_entry(t->local.next, struct vtlb_table, node);
 
 		make_quiet(t, s);
-		if (s->level == 1 && (!s->nr_global || !GUARD(I7_KEEP_GLOBAL))) {
+		if (s->level == 1 && !s->nr_global) {
 			clear_table(s);
 		} else {
 			for (unsigned i = s->lo; i <= s->hi; i++) {

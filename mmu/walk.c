@@ -69,7 +69,7 @@ enum walk_status mmu_walk_set_ad(struct mmu_vcpu *v, const struct pt_format *f, 
 	/* The lock keeps the p2m still: nothing is written to a frame that the guest has
 	 * lost meanwhile. Entries that need no bit are not looked at again. */
 	mmu_lock(v->mmu);
-	if (walk_is_stale(v) && GUARD(I11_STALE))
+	if (walk_is_stale(v))
 		status = WALK_RETRY;
 	for (unsigned level = f->levels; status == WALK_OK && level >= w->level; level--) {
 		bool dirty = level == w->level &&

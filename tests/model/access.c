@@ -70,6 +70,15 @@ static void check_outcome(struct vcpu *v, const struct act_access *a, uint64_t s
 			    LLX(a->va), a->access, result, LLX(f->gpa.v));
 }
 
+static enum act_end finish(struct vcpu *v, const struct act_access *a, uint64_t since,
+			   enum mmu_result r)
+{
+	if (r != MMU_INJECT)
+		return ACT_DONE;
+	allowed_begin(&v->allowed, EPOCH_FAULT, since, a->va);
+	return ACT_FAULT;
+}
+
 /* ---- what the hypervisor does ---- */
 
 struct host_write {
@@ -115,7 +124,7 @@ static bool emulate(struct vcpu *v, const struct act_access *a, enum act_end *en
 	if (r == MMU_RETRY)
 		return false;
 	check_outcome(v, a, since, r, &f);
-	*end = r == MMU_INJECT ? ACT_FAULT : ACT_DONE;
+	*end = finish(v, a, since, r);
 	if (r == MMU_FIXED && (a->access & REF_W))
 		return act_host_write(v, f.gpa.v, a->bytes, a->len);
 	return true;
@@ -148,8 +157,11 @@ static bool handle_fault(struct vcpu *v, const struct act_access *a, bool presen
 	r = mmu_fault(&v->mmu, GVA(a->va), access, &f);
 	call_end(v);
 	switch (r) {
-	case MMU_FIXED:
 	case MMU_RETRY:
+		if (vm.changer)
+			vcpus_wait_for_change(v);
+		return false;
+	case MMU_FIXED:
 		return false;
 	case MMU_EMULATE:
 		if (a->unshadow && unshadow(v, f.gpa))
@@ -158,7 +170,7 @@ static bool handle_fault(struct vcpu *v, const struct act_access *a, bool presen
 	case MMU_MMIO:
 	case MMU_INJECT:
 		check_outcome(v, a, since, r, &f);
-		*end = r == MMU_INJECT ? ACT_FAULT : ACT_DONE;
+		*end = finish(v, a, since, r);
 		return true;
 	default:
 		model_fail("the library gives up a guest", "result %d", r);
@@ -179,6 +191,8 @@ enum act_end act_access(struct vcpu *v, const struct act_access *a)
 			return ACT_DONE;
 		}
 		hw_forget_page(&v->tlb, v->mmu.hw.long_mode ? a->va : (uint32_t)a->va);
+		if (whim & HW_GUESS) /* ... before the exit, what is still there */
+			hw_translate(&v->tlb, &v->mmu.hw, a->va, 0);
 		if (handle_fault(v, a, r.present, since, &end))
 			return end;
 		whim &= ~(unsigned)HW_NO_FILL;

@@ -332,6 +332,8 @@ static void translate(struct vcpu *v, const struct step *s)
 			    "mmu_translate says what the tables do not",
 			    "vcpu %u, va 0x%llx, access 0x%x: result %d, gpa 0x%llx, error 0x%x",
 			    v->id, LLX(va), s->access, o.result, LLX(o.gpa), o.error_code);
+	if (o.result == MMU_INJECT)
+		allowed_begin(&v->allowed, EPOCH_FAULT, since, va);
 }
 
 static void peek(struct vcpu *v, const struct step *s)
@@ -361,12 +363,14 @@ static void change_p2m(struct vcpu *v, const struct step *s)
 
 	if (!world_change_p2m(gfn, s->what % NR_P2M_CHANGES))
 		return;
+	vm.changer = v;
 	call_begin(v, world_now);
 	if (s->what & 0x80)
 		mmu_p2m_changed(&vm.mmu, GFN(gfn & ~UINT64_C(511)), PIECE_FRAMES);
 	else
 		mmu_p2m_changed(&vm.mmu, GFN(gfn), 1);
 	world_end_change();
+	vm.changer = NULL;
 	call_end(v);
 }
 

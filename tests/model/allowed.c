@@ -49,7 +49,11 @@ static bool page_was_dropped(const struct question *q, unsigned shift)
 	for (unsigned i = 0; i < q->back; i++) {
 		const struct epoch *e = epoch_back(q->a, i);
 
+		/* A fault drops translations of its page number: of a large page, that a
+		 * processor may hold in small pieces, others may stay. */
 		if (e->kind == EPOCH_PAGE && e->va >> shift == q->va >> shift)
+			return true;
+		if (e->kind == EPOCH_FAULT && e->va >> PAGE_SHIFT == q->va >> PAGE_SHIFT)
 			return true;
 	}
 	return false;
@@ -91,6 +95,9 @@ unsigned allowed_refuses(const struct allowed *a, uint64_t va, unsigned set, uns
 	for (q.back = 0; q.back < a->nr; q.back++) {
 		const struct epoch *e = epoch_back(a, q.back);
 
+		/* A fault elsewhere ends nothing for this address. */
+		if (e->kind == EPOCH_FAULT && e->va >> PAGE_SHIFT != va >> PAGE_SHIFT)
+			continue;
 		if (path_any(&a->cpu, &e->root, va, e->since, until, answer, &q))
 			return 0;
 		if (e->kind == EPOCH_LOCAL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a vCPU may use. Its past is cut into epochs: one begins wherever its paging-structure
- * caches are emptied or its root changes. A translation is made within one epoch, of entries
- * that the tables held in it, and lives until something drops it: INVLPG of its page, a
+ * caches are emptied or its root changes, and for one address at its page faults. A translation is made within one epoch, of entries
+ * that the tables held in it, and lives until something drops it: INVLPG or a fault of its page, a
  * load of CR3 if it is not global, a full flush (Intel SDM Vol. 3A 4.10).
  */
 #ifndef TESTS_MODEL_ALLOWED_H
@@ -14,6 +14,7 @@
 enum epoch_kind {
 	EPOCH_LATCH, /* PDPTEs were loaded, and nothing was dropped */
 	EPOCH_PAGE, /* INVLPG */
+	EPOCH_FAULT, /* a page fault: drops its own page's translations and the tables on its way */
 	EPOCH_LOCAL, /* all but global translations were dropped */
 	EPOCH_ALL,
 };
@@ -21,7 +22,7 @@ enum epoch_kind {
 struct epoch {
 	enum epoch_kind kind;
 	uint64_t since; /* until the next one's */
-	uint64_t va; /* EPOCH_PAGE */
+	uint64_t va; /* EPOCH_PAGE, EPOCH_FAULT */
 	struct path_root root;
 };
 

@@ -55,11 +55,11 @@ static bool chance(unsigned odds)
 static void draw_weights(struct theme *t)
 {
 	static const uint8_t usual[NR_STEPS] = {
-		[STEP_ACCESS] = 60, [STEP_SET] = 20,	  [STEP_HOST_SET] = 6, [STEP_FLIP] = 15,
-		[STEP_FILL] = 2,    [STEP_INVLPG] = 12,	  [STEP_CR3] = 8,      [STEP_REGS] = 4,
-		[STEP_MODE] = 2,    [STEP_FLUSH] = 3,	  [STEP_TRANSLATE] = 8, [STEP_PEEK] = 2,
-		[STEP_GUESS] = 6,   [STEP_P2M] = 3,	  [STEP_DIRTY] = 4,    [STEP_MOVE] = 1,
-		[STEP_GO_ON] = 10,  [STEP_AUDIT] = 1,	  [STEP_ENGINE] = 1,   [STEP_REMAP] = 20,
+		[STEP_ACCESS] = 60, [STEP_SET] = 20,	[STEP_HOST_SET] = 6,  [STEP_FLIP] = 15,
+		[STEP_FILL] = 2,    [STEP_INVLPG] = 12, [STEP_CR3] = 8,	      [STEP_REGS] = 4,
+		[STEP_MODE] = 2,    [STEP_FLUSH] = 3,	[STEP_TRANSLATE] = 8, [STEP_PEEK] = 2,
+		[STEP_GUESS] = 6,   [STEP_P2M] = 3,	[STEP_DIRTY] = 4,     [STEP_MOVE] = 1,
+		[STEP_GO_ON] = 10,  [STEP_AUDIT] = 1,	[STEP_ENGINE] = 1,    [STEP_REMAP] = 20,
 	};
 	static const uint8_t factors[] = { 0, 1, 2, 4, 4, 4, 8, 20 };
 	unsigned sum = 0;
@@ -145,7 +145,8 @@ static void draw_entry(const struct theme *t, uint8_t *table, uint8_t *index)
 	case 2:
 	case 3:
 		*table = t->mode == 1 ? 5 : 2;
-		*index = (const uint8_t[]){ 0, t->mode == 1 ? 1 : 3, t->mode == 1 ? 0 : 1, 7 }[va[0] >> 3 & 3];
+		*index = (const uint8_t[]){ 0, t->mode == 1 ? 1 : 3, t->mode == 1 ? 0 : 1,
+					    7 }[va[0] >> 3 & 3];
 		break;
 	default:
 		*table = level1[va[0] >> 3 & 3][t->mode == 1];

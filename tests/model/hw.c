@@ -122,7 +122,7 @@ static void cache_leaf(struct hw_tlb *t, uint64_t va, unsigned shift, const stru
 	if (whim & HW_NO_FILL)
 		return;
 	/* Two translations of one page may be there at once; it is the older that is found. */
-	if (!(whim & HW_KEEP_ALL))
+	if (!(whim & HW_GUESS))
 		for (unsigned j = 0; j < HW_LEAVES; j++)
 			if (t->leaf[j].shift == shift && t->leaf[j].page == page)
 				i = j;

@@ -19,7 +19,9 @@ enum hw_whim {
 	HW_FORGETFUL = 1 << 0, /* does not look into the TLB */
 	HW_FROM_ROOT = 1 << 1, /* nor into the paging-structure caches */
 	HW_NO_FILL = 1 << 2, /* does not cache this walk */
-	HW_KEEP_ALL = 1 << 3, /* ..., or even what it replaces */
+	HW_GUESS =
+		1
+		<< 3, /* caches also more than one entry of a page; translates again after a fault */
 };
 
 struct hw_leaf {

@@ -13,6 +13,8 @@
 #define NR_PAST (1u << 16)
 #define FULL (NR_PAST / 2)
 
+#define POISON UINT64_C(0x20067) /* as an entry: present, to some frame of the guest's */
+
 uint64_t world_now;
 
 static unsigned nr_frames; /* of the arrays */
@@ -208,6 +210,16 @@ void world_write_frame(unsigned frame, unsigned offset, const void *bytes, unsig
 
 		memcpy((uint8_t *)&value + from, (uint8_t *)mem[frame] + w * 8 + from, to - from);
 		set_word(frame, w, value);
+	}
+}
+
+void memory_poison(unsigned frame)
+{
+	for (unsigned w = 0; w < WORDS_PER_FRAME; w++) {
+		if (!known[frame][w])
+			continue;
+		mem[frame][w] = POISON;
+		set_word(frame, w, POISON);
 	}
 }
 

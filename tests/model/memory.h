@@ -29,4 +29,7 @@ bool memory_steady(unsigned frame, unsigned offset, unsigned bytes, uint64_t sin
 		   uint64_t *value);
 void memory_forget(uint64_t before);
 
+/* The host uses the frame for something else: other words where there were some. */
+void memory_poison(unsigned frame);
+
 #endif

@@ -47,7 +47,7 @@ static void go(struct vcpu *v, unsigned leave)
 static void finish(struct vcpu *v)
 {
 	while (v->busy)
-		go(v->waits && vm.owner ? vm.owner : v, 0);
+		go(vcpus_who(v), 0);
 }
 
 static void finish_all(void)
@@ -59,16 +59,18 @@ static void finish_all(void)
 /* The models remember only so much: flush, that they may forget. */
 static void make_room(struct vcpu *v)
 {
-	uint64_t oldest = world_now;
+	bool full = world_is_full();
 
-	if (allowed_room(&v->allowed) < MAX_STEP_EPOCHS)
-		act_flush(v, true);
-	if (!world_is_full())
+	if (!full && allowed_room(&v->allowed) >= MAX_STEP_EPOCHS)
 		return;
 	finish_all();
+	if (!full) {
+		act_flush(v, true);
+		return;
+	}
 	for (unsigned i = 0; i < vm.nr_vcpus; i++)
 		act_flush(&vm.vcpu[i], true);
-	world_forget(oldest);
+	world_forget(world_now);
 }
 
 static void switch_engine(const struct run_options *o, const struct step *s)
@@ -89,7 +91,7 @@ static void step(const struct run_options *o, const struct step *s)
 	switch (s->kind) {
 	case STEP_GO_ON:
 		if (v->busy)
-			go(v->waits && vm.owner ? vm.owner : v, s->leave);
+			go(vcpus_who(v), s->leave);
 		return;
 	case STEP_AUDIT:
 		finish_all();

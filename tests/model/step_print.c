@@ -46,7 +46,7 @@ static void print_access(const struct step *s, FILE *f)
 
 static void print_whim(const struct step *s, FILE *f)
 {
-	static const char *const names[] = { "no TLB", "from root", "no fill", "keep all" };
+	static const char *const names[] = { "no TLB", "from root", "no fill", "guess" };
 
 	for (unsigned i = 0; i < 4; i++)
 		if (s->whim >> i & 1)

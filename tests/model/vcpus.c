@@ -35,12 +35,12 @@ void vcpus_reset(unsigned nr, void (*step)(struct vcpu *v))
 	running = NULL;
 	ticks = 0;
 	vm.nr_vcpus = nr;
-	vm.owner = NULL;
+	vm.owner = vm.changer = NULL;
 	for (unsigned i = 0; i < nr; i++) {
 		struct vcpu *v = &vm.vcpu[i];
 
 		v->id = i;
-		v->busy = v->waits = v->call.active = false;
+		v->busy = v->waits_lock = v->waits_change = v->call.active = false;
 		v->pending.all = false;
 		v->pending.pages = 0;
 		hw_forget_all(&v->tlb);
@@ -59,16 +59,11 @@ void vcpus_run(struct vcpu *v, unsigned leave)
 	running = NULL;
 }
 
-void vcpus_finish(struct vcpu *v)
+struct vcpu *vcpus_who(struct vcpu *v)
 {
-	while (v->busy)
-		vcpus_run(v->waits && vm.owner ? vm.owner : v, 0);
-}
-
-void vcpus_finish_all(void)
-{
-	for (unsigned i = 0; i < vm.nr_vcpus; i++)
-		vcpus_finish(&vm.vcpu[i]);
+	if (v->waits_change && vm.changer)
+		v = vm.changer;
+	return v->waits_lock && vm.owner ? vm.owner : v;
 }
 
 bool vcpus_abandon(void)
@@ -104,6 +99,14 @@ static void give_way(struct vcpu *v)
 	v->left++;
 	co_give_way(&v->co);
 	watch_attempt(v);
+}
+
+void vcpus_wait_for_change(struct vcpu *v)
+{
+	v->waits_change = true;
+	while (vm.changer)
+		give_way(v);
+	v->waits_change = false;
 }
 
 static void switch_point(void)
@@ -176,11 +179,11 @@ void mmu_lock(struct mmu *m)
 	MODEL_CHECK(!v || vm.owner != v, "the lock is taken by the one who has it", "vcpu %u",
 		    v->id);
 	while (v && vm.owner) {
-		v->waits = true;
+		v->waits_lock = true;
 		give_way(v);
 	}
 	if (v)
-		v->waits = false;
+		v->waits_lock = false;
 	vm.owner = v;
 }
 

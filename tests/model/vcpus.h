@@ -37,7 +37,7 @@ struct vcpu {
 
 	struct co co;
 	bool busy; /* in the middle of a step */
-	bool waits; /* for the lock */
+	bool waits_lock, waits_change; /* for the lock's owner; for the p2m to be in order */
 	unsigned leave; /* gives way at this switch point; 0: at none */
 	unsigned left; /* how often it gave way in this step */
 	struct call call;
@@ -47,7 +47,8 @@ struct vm {
 	struct mmu mmu;
 	struct vcpu vcpu[MODEL_VCPUS];
 	unsigned nr_vcpus;
-	struct vcpu *owner; /* of the lock */
+	struct vcpu *owner; /* of the lock; NULL: free */
+	struct vcpu *changer; /* is changing the p2m */
 };
 
 extern struct vm vm;
@@ -59,9 +60,11 @@ void vcpus_reset(unsigned nr, void (*step)(struct vcpu *v));
  * the `leave`th switch point. */
 void vcpus_run(struct vcpu *v, unsigned leave);
 
-/* Let it finish its step, and whoever must for that. */
-void vcpus_finish(struct vcpu *v);
-void vcpus_finish_all(void);
+/* Who must run that v can go on: v, or whom it waits for. */
+struct vcpu *vcpus_who(struct vcpu *v);
+
+/* From v's coroutine: no progress before the change of the p2m is over. */
+void vcpus_wait_for_change(struct vcpu *v);
 
 /* Out of the coroutine that runs, for good. True: there is none, this is the scheduler. */
 bool vcpus_abandon(void);

@@ -30,8 +30,8 @@ static void judge_entry(const struct visit *s, uint64_t gpa, uint64_t may_set)
 	set = world_mem(frame, w) & ~world_known(frame, w) & may_set;
 	if (!set)
 		return;
-	MODEL_CHECK(kind == P2M_RAM, "the library writes to what is no RAM", "gpa 0x%llx",
-		    LLX(gpa));
+	MODEL_CHECK(kind == P2M_RAM || world_in_change(), "the library writes to what is no RAM",
+		    "gpa 0x%llx", LLX(gpa));
 	world_accept(frame, w, set);
 	if (world_owner(frame, &gfn))
 		dirty_wrote(gfn);
@@ -60,7 +60,7 @@ static void visit_all(struct vcpu *v)
 
 	if (!v->call.walks || ref_mode(&a->cpu.regs) == REF_OFF)
 		return;
-	if (v->call.since_here == world_now || !v->left) {
+	if ((v->call.since_here == world_now || !v->left) && !world_in_change()) {
 		path_now(&a->cpu, &a->root, v->call.va, &p);
 		visit(&p, &s);
 	} else {

@@ -246,6 +246,7 @@ void world_end_change(void)
 	if (old != NO_FRAME && old != change.slot->frame) {
 		owner[old] = ~UINT64_C(0);
 		spare[nr_spare++] = old;
+		memory_poison(old);
 	}
 	change.slot = NULL;
 }
