@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# Each virtual device's registers, over the hypervisor that the unit tests fake.
+
+VIRT_FUZZ := tests/fuzz/device.c tests/unit/fake_hv.c hv/iobus.c
+VIRT_FUZZ_FLAGS := -max_len=1024
+
+FUZZ += fuzz_pic fuzz_pit fuzz_rtc
+fuzz_pic_SRCS := tests/fuzz/fuzz_pic.c drivers/virt/pic.c $(VIRT_FUZZ)
+fuzz_pic_FLAGS := $(VIRT_FUZZ_FLAGS)
+fuzz_pit_SRCS := tests/fuzz/fuzz_pit.c drivers/virt/pit.c $(VIRT_FUZZ)
+fuzz_pit_FLAGS := $(VIRT_FUZZ_FLAGS)
+fuzz_rtc_SRCS := tests/fuzz/fuzz_rtc.c drivers/virt/rtc.c $(VIRT_FUZZ)
+fuzz_rtc_FLAGS := $(VIRT_FUZZ_FLAGS)
