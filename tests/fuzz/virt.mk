@@ -11,3 +11,15 @@ fuzz_pit_SRCS := tests/fuzz/fuzz_pit.c drivers/virt/pit.c $(VIRT_FUZZ)
 fuzz_pit_FLAGS := $(VIRT_FUZZ_FLAGS)
 fuzz_rtc_SRCS := tests/fuzz/fuzz_rtc.c drivers/virt/rtc.c $(VIRT_FUZZ)
 fuzz_rtc_FLAGS := $(VIRT_FUZZ_FLAGS)
+
+FUZZ += fuzz_vuart fuzz_lapic
+fuzz_vuart_SRCS := tests/fuzz/fuzz_vuart.c drivers/virt/vuart.c $(VIRT_FUZZ)
+fuzz_vuart_FLAGS := $(VIRT_FUZZ_FLAGS)
+fuzz_lapic_SRCS := tests/fuzz/fuzz_lapic.c drivers/virt/ioapic.c $(VIRT_LAPIC) $(VIRT_FUZZ)
+fuzz_lapic_FLAGS := $(VIRT_FUZZ_FLAGS)
+
+FUZZ += fuzz_ports fuzz_board
+fuzz_ports_SRCS := tests/fuzz/fuzz_ports.c $(VIRT_PORTS) $(VIRT_FUZZ)
+fuzz_ports_FLAGS := $(VIRT_FUZZ_FLAGS)
+fuzz_board_SRCS := $(sort tests/fuzz/fuzz_board.c $(VIRT_FUZZ) $(filter-out tests/unit/%,$(test_board_SRCS)))
+fuzz_board_FLAGS := $(VIRT_FUZZ_FLAGS)
