@@ -11,7 +11,8 @@
 #   NAME_WEIGHT := n        (optional, 1) its share of MINUTES
 
 FUZZ :=
-include $(filter-out tests/fuzz/fuzz.mk,$(sort $(wildcard tests/fuzz/*.mk)))
+FUZZ_FRAGMENTS := $(filter-out tests/fuzz/fuzz.mk,$(sort $(wildcard tests/fuzz/*.mk)))
+include $(FUZZ_FRAGMENTS)
 
 # MINUTES: of `make fuzz`, for all that are chosen together
 MINUTES ?= 10
@@ -23,8 +24,9 @@ FUZZ_KEEP ?= $(HOME)/.cache/xihv/fuzz
 FUZZ_NAMES = $(if $(FUZZ_ONLY),$(FUZZ_ONLY),$(FUZZ))
 FUZZ_PROGRAMS = $(FUZZ_NAMES:%=$(B)/fuzz/%)
 
+# string-plus-int: what it warns of is the idiom
 FUZZ_CFLAGS := -std=gnu11 -g -O2 -fno-omit-frame-pointer -fno-sanitize-recover=all \
-	-Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -I.
+	-Wall -Wextra -Wno-string-plus-int $(if $(filter 1,$(WERROR)),-Werror) -I.
 FUZZ_SANITIZE := address,undefined
 
 define fuzz_objects
@@ -37,7 +39,7 @@ endef
 # Beside the program lies NAME.options: its weight, then its flags.
 define fuzz_program
 $(1)_OBJS := $$($(1)_SRCS:%.c=$(B)/fuzz/$(if $($(1)_CFLAGS),obj-$(1),obj)/%.o)
-$(B)/fuzz/$(1): $$($(1)_OBJS) $$($(1)_DICT)
+$(B)/fuzz/$(1): $$($(1)_OBJS) $$($(1)_DICT) $(FUZZ_FRAGMENTS)
 	$$(say) FUZZLD $$@
 	$$(Q)$$(FUZZ_CC) $$(FUZZ_CFLAGS) -fsanitize=fuzzer,$$(FUZZ_SANITIZE) $$($(1)_CFLAGS) -o $$@ $$($(1)_OBJS)
 	$$(Q)echo $$(or $$($(1)_WEIGHT),1) $$($(1)_DICT:%=-dict=%) $$($(1)_FLAGS) >$$@.options

@@ -23,3 +23,9 @@ fuzz_ports_SRCS := tests/fuzz/fuzz_ports.c $(VIRT_PORTS) $(VIRT_FUZZ)
 fuzz_ports_FLAGS := $(VIRT_FUZZ_FLAGS)
 fuzz_board_SRCS := $(sort tests/fuzz/fuzz_board.c $(VIRT_FUZZ) $(filter-out tests/unit/%,$(test_board_SRCS)))
 fuzz_board_FLAGS := $(VIRT_FUZZ_FLAGS)
+
+# What a guest reads and writes in its processor.
+FUZZ += fuzz_registers
+fuzz_registers_SRCS := tests/fuzz/fuzz_registers.c tests/fuzz/registers_on_fake_cpu.c \
+	$(VIRT_LAPIC) $(filter-out tests/fuzz/device.c,$(VIRT_FUZZ))
+fuzz_registers_FLAGS := $(VIRT_FUZZ_FLAGS)
