@@ -7,8 +7,8 @@
 set -u
 dir=$1 keep=$2
 shift 2
-max_files=${FUZZ_CORPUS_FILES:-64}
-max_bytes=${FUZZ_CORPUS_BYTES:-4096}
+max_files=${FUZZ_CORPUS_FILES:-48}
+max_bytes=${FUZZ_CORPUS_BYTES:-2048}
 
 for f in "$@"; do
 	corpus=tests/fuzz/corpus/$f

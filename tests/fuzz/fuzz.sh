@@ -12,6 +12,9 @@ shift 3
 jobs=${FUZZ_JOBS:-2}
 pids=()
 mkdir -p "$keep/found"
+case $minutes in
+'' | *[!0-9]* | 0) echo "fuzz: MINUTES=$minutes: expected a whole number from 1"; exit 1 ;;
+esac
 
 weight() { # NAME
 	cut -d ' ' -f 1 "$dir/$1.options"
@@ -55,6 +58,16 @@ findings() { # NAME
 	find "$keep/found" -type f -name "$1-*" -newer "$dir/$1.started" | sort
 }
 
+# What was found, and where in our own files; if nothing was, why it ended all the same.
+tell() { # LOG...
+	local said
+
+	said=$(grep -h -E 'ERROR: [A-Z]|runtime error|Assertion|^ +#[0-9]+ .* /.*\.[ch]:[0-9]+' "$@" |
+		grep -v -E 'libFuzzer: (deadly|run)|/assert/|/nptl/|/raise|/stdlib/|/csu/|fuzzer::' | head -20)
+	[ -n "$said" ] || said=$(tail -n 5 "$@")
+	echo "$said" | sed 's/^/          /'
+}
+
 stop() {
 	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
 	exit 130
@@ -88,10 +101,7 @@ run() { # NAME
 		return $status
 	fi
 	printf '  FAIL    %s\n' "$f"
-	# the finding, or why there is none; the whole story is in the logs
-	for log in "${logs[@]}"; do
-		grep -A 14 -m 1 -E 'ERROR: |runtime error|Assertion' "$log" || tail -n 3 "$log"
-	done | sed 's/^/          /'
+	tell "${logs[@]}"
 	findings "$f" | while read -r found; do
 		printf '  found   %s\n  replay  %s %s\n' "$found" "$dir/$f" "$found"
 	done
