@@ -7,7 +7,8 @@
  *  U2  FIFOs keep within their size; a byte in the transmitter means that the console has no
  *      room, or the transmitter would have sent it.
  *  U3  What is typed is received in order, all of it.
- *  U4  A byte that is sent while the console has room is there at once.
+ *  U4  A byte that is sent while the console has room is there at once, and that the
+ *      transmitter is empty again is an event.
  */
 #include <assert.h>
 #include <string.h>
@@ -86,9 +87,10 @@ static void send(uint8_t c)
 	if (uart.mcr & MCR_LOOP || uart.lcr & LCR_DLAB)
 		return;
 	iobus_write(&vm.ports, VUART_COM1_PORT, 1, c);
-	if (room)
-		assert(fake_out_room == room - 1 &&
-		       fake_out[(fake_out_len - 1) % (sizeof(fake_out) - 1)] == (char)c);
+	if (!room)
+		return;
+	assert(fake_out_room == room - 1 && uart.thre_pending);
+	assert(fake_out[(fake_out_len - 1) % (sizeof(fake_out) - 1)] == (char)c);
 }
 
 static void extra(struct input *in)

@@ -88,18 +88,21 @@ def fuzz_memmap():
     body += place(0x800) + place(0x100) + place(0x900, 2) + place(1, 0)
     take = b"".join(struct.pack("<H", n) + place(0x3000) for n in (1, 64, 4096, 65535))
     yield b"\0" + place(0x8000) + place(0x100) + b"\0\0\x20" + body + take
+    # RAM, and in it what is not to the page
+    odd = bytes([3, 0]) + b"\0" + place(0x100) + place(0x400) + b"\1" + place(0x200) + place(3, 2)
+    yield b"\0" + place(0x3000) + place(0x300) + bytes(3) + odd + b"\3" + place(0x280, 2) + place(2, 0)
     yield b"\0" + place(0x3000) + place(0x100, 2) + b"\1\0\x20" + body + take
 
 
 def fuzz_loader():
-    def bzimage(version, relocatable, xload, pref=1 << 20):
+    def bzimage(version, relocatable, xload, pref=1 << 20, initrd_max=0x7FFFFFFF):
         f = bytearray(2048)
         for i in range(1024, 2048):
             f[i] = i * 7 & 255
         struct.pack_into("<B2xI", f, 0x1F1, 1, 1024 // 16)
         struct.pack_into("<HH4sHI", f, 0x1FE, 0xAA55, 0x6AEB, b"HdrS", version, 0)
         struct.pack_into("<BBHI", f, 0x210, 0, 1, 0, 1 << 20)
-        struct.pack_into("<IIB1xHI", f, 0x22C, 0x7FFFFFFF, 1 << 21, relocatable, xload, 2047)
+        struct.pack_into("<IIB1xHI", f, 0x22C, initrd_max, 1 << 21, relocatable, xload, 2047)
         struct.pack_into("<QI", f, 0x258, pref, 3 << 20)
         return bytes(f)
 
@@ -111,6 +114,9 @@ def fuzz_loader():
         yield setup(initrd=3000) + bzimage(version, 1, 0x3F)
     yield setup(mem=0) + bzimage(0x20F, 1, 0x3F, 7 << 20)
     yield setup(mem=0, initrd=4000) + bzimage(0x20F, 1, 0x3F, 6 << 20)
+    # the initrd's last byte is the last that it may have, and one too far
+    for last in (0x4005DB, 0x4005DA):
+        yield setup(initrd=1500) + bzimage(0x20F, 0, 0x3F, initrd_max=last)
     yield setup(modules=1) + bzimage(0x20F, 1, 1)
 
     def multiboot(flags, *kludge, head=b""):
