@@ -158,7 +158,7 @@ check: setup ## everything that must pass before a commit
 PACKAGES := $(strip $(file <tests/setup/packages))
 
 -include $(sort $(wildcard guests/images/*.mk guests/tiny/*.mk tests/system/*.mk \
-	tests/bench/*.mk tests/fuzz/*.mk))
+	tests/bench/*.mk) tests/fuzz/fuzz.mk)
 
 setup: ## install the Debian packages that building and testing need (nothing if all are there)
 	@tests/setup/setup.sh $(PACKAGES)

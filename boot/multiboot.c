@@ -36,10 +36,10 @@ static void add_region(struct boot_info *bi, uint64_t base, uint64_t size, uint3
 {
 	struct boot_region *last = bi->nr_regions ? &bi->region[bi->nr_regions - 1] : NULL;
 
-	if (!size)
-		return;
 	if (size > UINT64_MAX - base)
 		size = UINT64_MAX - base;
+	if (!size)
+		return;
 	if (type < BOOT_RAM || type > BOOT_BAD)
 		type = BOOT_RESERVED;
 	/* Firmware splits one kind of memory into many entries; only the kind matters. */

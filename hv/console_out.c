@@ -193,13 +193,20 @@ static void new_round(void)
 		p->had_turn = false;
 }
 
+/* It can write as soon as nobody else does. A line of its own that was done when it got the
+ * input has to go first, in its turn like all others'. */
+static bool holder_waits(void)
+{
+	return (console.holder->wants_room || console.holder_turn) && !console.holder->line_done;
+}
+
 /* Round robin by lines; a holder who was refused is one of them: the others get one line
  * each, then it may write one. */
 static struct console_port *next_turn(bool force)
 {
 	struct console_port *p = find_turn(force);
 
-	if (p || ((console.holder->wants_room || console.holder_turn) && !force))
+	if (p || (holder_waits() && !force))
 		return p;
 	new_round();
 	return find_turn(force);

@@ -46,10 +46,11 @@ static void rate(uint64_t hz, uint32_t *mul, int8_t *shift)
 	*mul = (ns << 32) / hz;
 }
 
-static bool write_time(struct vcpu *v)
+/* `val`: of MSR_KVM_SYSTEM_TIME. */
+static bool write_time(struct vcpu *v, uint64_t val)
 {
 	struct pvclock_time t = { .version = 2, .flags = PVCLOCK_TSC_STABLE };
-	uint64_t now = rdtsc(), val = v->kvm_system_time;
+	uint64_t now = rdtsc();
 
 	if (!(val & SYSTEM_TIME_ENABLE))
 		return true;
@@ -61,14 +62,16 @@ static bool write_time(struct vcpu *v)
 
 bool pvclock_set_system_time(struct vcpu *v, uint64_t val)
 {
+	if (!write_time(v, val))
+		return false;
 	v->kvm_system_time = val;
-	return write_time(v);
+	return true;
 }
 
 /* Nobody to tell if the page is not memory any more: the guest was told when it gave it. */
 void pvclock_tsc_changed(struct vcpu *v)
 {
-	(void)write_time(v);
+	(void)write_time(v, v->kvm_system_time);
 }
 
 bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val)
@@ -81,6 +84,8 @@ bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val)
 		.nsec = boot % NSEC_PER_SEC,
 	};
 
+	if (!guest_write(v->vm, GPA(val), &w, sizeof(w)))
+		return false;
 	v->kvm_wall_clock = val;
-	return guest_write(v->vm, GPA(val), &w, sizeof(w));
+	return true;
 }

@@ -139,6 +139,12 @@ static uint64_t field(const uint8_t *table, uint32_t len, uint32_t at, unsigned 
 	return at + bytes <= len ? acpi_get(table + at, bytes) : 0;
 }
 
+/* A port, or 0 for a number that cannot be one: its low 16 bits would be somebody else's. */
+static uint16_t as_port(uint64_t addr)
+{
+	return addr <= UINT16_MAX ? addr : 0;
+}
+
 /* The extended register at `x_at` if it is filled in, else the old port at `at`. */
 static struct acpi_register fadt_register(const uint8_t *t, uint32_t len, uint32_t x_at,
 					  uint32_t at)
@@ -148,9 +154,11 @@ static struct acpi_register fadt_register(const uint8_t *t, uint32_t len, uint32
 	if (x_at + GAS_BYTES <= len && t[x_at] <= ACPI_IO) {
 		r.space = t[x_at];
 		r.addr = acpi_get(t + x_at + GAS_ADDRESS, 8);
+		if (r.space == ACPI_IO)
+			r.addr = as_port(r.addr);
 	}
 	if (!r.addr && at)
-		r = (struct acpi_register){ ACPI_IO, field(t, len, at, 4) };
+		r = (struct acpi_register){ ACPI_IO, as_port(field(t, len, at, 4)) };
 	return r;
 }
 
@@ -163,7 +171,7 @@ void acpi_read_fadt(struct acpi_info *a, const uint8_t *table, uint32_t len)
 	a->hw_reduced = flags & FADT_FLAG_HW_REDUCED;
 	if (timer.space == ACPI_IO && !a->hw_reduced)
 		a->pm_timer_port = timer.addr;
-	a->smi_port = field(table, len, FADT_SMI_CMD, 4);
+	a->smi_port = as_port(field(table, len, FADT_SMI_CMD, 4));
 	a->acpi_enable = field(table, len, FADT_ACPI_ENABLE, 1);
 	a->pm1a_control = fadt_register(table, len, FADT_X_PM1A_CNT, FADT_PM1A_CNT);
 	a->pm1b_control = fadt_register(table, len, FADT_X_PM1B_CNT, FADT_PM1B_CNT);

@@ -147,13 +147,33 @@ static bool alarm_matches(const struct rtc *r, unsigned reg, uint8_t now)
 	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
 }
 
+static bool some_match(const struct rtc *r, unsigned reg, unsigned values,
+		       uint8_t (*encode_value)(const struct rtc *r, unsigned n))
+{
+	unsigned n = 0;
+
+	while (n < values && !alarm_matches(r, reg, encode_value(r, n)))
+		n++;
+	return n < values;
+}
+
+/* Second 99 never comes: a day is not searched for it. */
+static bool alarm_possible(const struct rtc *r)
+{
+	return some_match(r, REG_HOURS_ALARM, 24, encode_hour) &&
+	       some_match(r, REG_MINUTES_ALARM, 60, encode) &&
+	       some_match(r, REG_SECONDS_ALARM, 60, encode);
+}
+
 /* First second after `from` at which the alarm goes off, within a day; -1: never. Skips
- * whole hours and minutes that do not match, so it takes some 150 steps at most. */
+ * whole hours and minutes that do not match, so it takes some 250 steps at most. */
 static int64_t rtc_next_alarm(const struct rtc *r, int64_t from)
 {
 	int64_t t = from + 1, end = from + SECONDS_PER_DAY;
 	struct rtc_date d;
 
+	if (!alarm_possible(r))
+		return -1;
 	while (t <= end) {
 		rtc_date_from_seconds(&d, t);
 		if (!alarm_matches(r, REG_HOURS_ALARM, encode_hour(r, d.hour)))

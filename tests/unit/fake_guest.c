@@ -20,7 +20,7 @@ static struct boot_module files[2 + VM_MAX_MODULES];
 static void *blocks[ARRAY_SIZE(files)]; /* what they lie in */
 static unsigned nr_files;
 static bool touched[FAKE_RAM_MAX / PAGE_SIZE];
-static bool started;
+static uint64_t touched_end; /* no page from here on was */
 
 /* Tests look at untouched bytes below this. */
 #define FAKE_SEEN (UINT64_C(16) << 20)
@@ -28,17 +28,18 @@ static bool started;
 /* Only what was touched is set back, so that a thousand guests cost little. */
 static void clean_ram(void)
 {
-	if (!fake_ram)
+	if (!fake_ram) {
 		fake_ram = mmap(NULL, FAKE_RAM_MAX, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	for (uint64_t page = 0; page < FAKE_RAM_MAX / PAGE_SIZE; page++) {
-		if (!touched[page] && started)
+		memset(fake_ram, 0xcc, FAKE_SEEN);
+	}
+	for (uint64_t page = 0; page < touched_end; page++) {
+		if (!touched[page])
 			continue;
-		if (page < FAKE_SEEN / PAGE_SIZE || touched[page])
-			memset(fake_ram + page * PAGE_SIZE, 0xcc, PAGE_SIZE);
+		memset(fake_ram + page * PAGE_SIZE, 0xcc, PAGE_SIZE);
 		touched[page] = false;
 	}
-	started = true;
+	touched_end = 0;
 }
 
 void fake_guest_new(uint64_t mem)
@@ -124,8 +125,11 @@ static bool is_ram(uint64_t start, uint64_t len)
 
 static void touch(uint64_t start, uint64_t len)
 {
-	for (uint64_t page = start / PAGE_SIZE; page * PAGE_SIZE < start + len; page++)
+	uint64_t page = start / PAGE_SIZE;
+
+	for (; page * PAGE_SIZE < start + len; page++)
 		touched[page] = true;
+	touched_end = MAX(touched_end, page);
 }
 
 bool guest_write(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len)

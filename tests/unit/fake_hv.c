@@ -211,7 +211,7 @@ uint64_t p2m_high_end(const struct p2m *p)
 bool guest_write(struct vm *vm, gpa_t gpa, const void *buf, uint64_t len)
 {
 	(void)vm;
-	if (gpa.v + len > BOARD_LOW_RAM_END)
+	if (gpa.v > BOARD_LOW_RAM_END || len > BOARD_LOW_RAM_END - gpa.v)
 		return false;
 	memcpy(fake_memory + gpa.v, buf, len);
 	return true;

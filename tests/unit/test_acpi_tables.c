@@ -251,6 +251,26 @@ static void fadt_new(void **state)
 	assert_int_equal(a.reset_value, 0x0f);
 }
 
+/* A number that is no port must not become one by losing its upper bits. */
+static void fadt_no_ports(void **state)
+{
+	uint8_t t[244] = { 0 };
+
+	(void)state;
+	put(t, 48, 4, 0x100b2);
+	put(t, 64, 4, 0x604);
+	put(t, 68, 4, 0x10704);
+	put(t, 172, 1, 1);
+	put(t, 176, 8, 0x10604);
+	put(t, 208, 1, 1);
+	put(t, 212, 8, 0x10608);
+	with_copy(acpi_read_fadt, t, sizeof(t));
+	assert_int_equal(a.smi_port, 0);
+	assert_int_equal(a.pm1a_control.addr, 0x604); /* the old field */
+	assert_int_equal(a.pm1b_control.addr, 0);
+	assert_int_equal(a.pm_timer_port, 0);
+}
+
 static void s5_try(const uint8_t *aml, uint32_t len)
 {
 	uint8_t t[128] = { 0 };
@@ -310,6 +330,7 @@ int main(void)
 		cmocka_unit_test_setup(madt_broken, clear),
 		cmocka_unit_test_setup(fadt_old, clear),
 		cmocka_unit_test_setup(fadt_new, clear),
+		cmocka_unit_test_setup(fadt_no_ports, clear),
 		cmocka_unit_test_setup(s5_forms, clear),
 		cmocka_unit_test(checksum),
 	};

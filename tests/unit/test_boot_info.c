@@ -371,6 +371,7 @@ static void regions_are_cleaned(void **state)
 		{ 0x1000, 0x1000, 1, 0 }, /* goes on the first */
 		{ 0x5000, 0, 1, 0 }, /* empty */
 		{ UINT64_MAX - 0xfff, 0x10000, 9, 0 }, /* wraps; kind unknown */
+		{ UINT64_MAX, 1, 1, 0 }, /* nothing of it is left */
 	};
 
 	(void)state;

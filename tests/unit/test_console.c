@@ -391,6 +391,24 @@ static void room_is_shared_by_turns(void **state)
 	assert_int_equal(fake_forced, 0);
 }
 
+/* A guest that is refused because of its own line, which is still to be shown, gets the input:
+ * the line goes, and then the guest may go on. */
+static void a_done_line_goes_when_the_input_comes(void **state)
+{
+	(void)state;
+	fake_room = 3;
+	say(&b, "one\ntwo\nthree\n");
+	assert_string_equal(b.say, "three\n");
+	type("\x01\x01\x01");
+	fake_room = ~0u;
+	for (int i = 0; i < 4; i++) {
+		fake_pass(NSEC_PER_SEC);
+		console_poll();
+	}
+	assert_string_equal(b.say, "");
+	assert_string_equal(fake_wire, "(b) one\r\n" TO_B "(b) two\r\nthree\n");
+}
+
 static void input_overflow_is_counted_and_heard(void **state)
 {
 	static char paste[CONSOLE_RX_BYTES + 3];
@@ -496,6 +514,7 @@ int main(void)
 		guests_test(no_room_refuses_and_calls_back),
 		guests_test(a_line_cut_by_no_room_is_not_mixed),
 		guests_test(room_is_shared_by_turns),
+		guests_test(a_done_line_goes_when_the_input_comes),
 		guests_test(input_overflow_is_counted_and_heard),
 		guests_test(a_removed_port_leaves_its_rest),
 		guests_test(a_guest_that_comes_back_gets_the_input_back),
