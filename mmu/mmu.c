@@ -214,6 +214,7 @@ int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 	const struct mmu_regs old = v->regs;
 	bool mode = mmu_mode_of(&old) != mmu_mode_of(regs);
 	bool role = changes_role(&old, regs);
+	bool root = old.cr3 != regs->cr3 || loads_pdptes(&old, regs);
 
 	if (loads_pdptes(&old, regs) && GUARD(I10_LATCH) && mmu_load_pdptes(v, regs->cr3, v->pdpte))
 		return -EINVAL;
@@ -227,8 +228,8 @@ int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 		flush(v, MMU_FLUSH_MODE);
 	else if (role && v->pg.mode != PAGING_OFF && GUARD(I4_ROLE))
 		flush(v, MMU_FLUSH_ALL);
-	else if (old.cr3 != regs->cr3 && v->pg.mode != PAGING_OFF)
-		flush(v, MMU_FLUSH_LOCAL);
+	else if (root && v->pg.mode != PAGING_OFF)
+		flush(v, MMU_FLUSH_LOCAL); /* other PDPTEs are another root */
 	return 0;
 }
 

@@ -38,12 +38,23 @@ static bool refresh(struct xi *x, struct xi_spage *s, gva_t va, bool fill) MMU_L
 	return s && s->oos && xi_refresh_leaf(x, s, spte_index(va, PAGE_SHIFT), fill);
 }
 
+/* A flush: what was let go or let loose before it is past. */
+static void end_looseness(struct xi *x) MMU_LOCKED
+{
+	x->let_go = XI_NO_FRAME;
+	xi_tighten(x);
+}
+
 static void xi_forget(struct mmu_vcpu *v, gva_t va)
 {
 	struct xi *x = xi_of(v->mmu);
+	bool changed;
 
 	mmu_lock_noted(v);
-	if (GUARD(I2_FORGET) && refresh(x, leaf_table(x, v, va), va, false))
+	xi_tighten(x);
+	changed = GUARD(I2_FORGET) && refresh(x, leaf_table(x, v, va), va, false);
+	/* An entry that went earlier may be known to the hardware still. */
+	if (changed || (x->stale & 1u << v->id))
 		mmu_hw_flush_page(v, va);
 	mmu_unlock(v->mmu);
 }
@@ -57,7 +68,7 @@ static void xi_invlpg(struct mmu_vcpu *v, gva_t va)
 	struct xi *x = xi_of(v->mmu);
 
 	mmu_lock_noted(v);
-	xi_tighten(x);
+	end_looseness(x);
 	refresh(x, leaf_table(x, v, va), va, xi_has(x, MMU_OPT_PREFILL));
 	if (unlikely(x->wide & 1u << v->id))
 		xi_flush_hw(x, v);
@@ -71,7 +82,7 @@ static void xi_flush(struct mmu_vcpu *v, enum mmu_flush what)
 	struct xi *x = xi_of(v->mmu);
 
 	mmu_lock_noted(v);
-	xi_tighten(x);
+	end_looseness(x);
 	xi_reserve(x, v);
 	xi_set_roots(x, v);
 	if (GUARD(I2_SYNC))
@@ -297,6 +308,7 @@ static int xi_vcpu_init(struct mmu_vcpu *v)
 	mmu_lock(v->mmu);
 	x->everybody |= 1u << v->id;
 	x->nr_vcpus++;
+	xi_tighten(x);
 	xi_reserve(x, v);
 	xi_set_roots(x, v);
 	mmu_unlock(v->mmu);

@@ -135,6 +135,7 @@ struct xi {
 	 */
 	unsigned stale, wide, everybody;
 	unsigned nr_vcpus; /* bits in `everybody` */
+	uint64_t nr_changes; /* of entries, so far */
 	unsigned nr_zaps; /* so far: whoever goes along a list sees that it has changed */
 	/*
 	 * A table that an instruction writes which the emulator lacks is let go. If it comes back
@@ -150,6 +151,8 @@ struct xi_vcpu {
 	struct xi_spage *root[XI_ROOTS]; /* 4-level: the first only; NULL: not made yet */
 	uint64_t *pdpte; /* the four PDPTEs that lead to them, below 4 GiB */
 	pfn_t pdpt;
+	gva_t refused; /* address of the latest fault that found its entry made already, */
+	uint64_t refused_at; /* and xi.nr_changes then */
 	pfn_t nothing; /* an empty table: 4-level root where CR3 points to no memory */
 	uint8_t has_pages; /* how many of the two are allocated */
 };

@@ -60,11 +60,18 @@ static struct xi_spage *make(const struct fill *f, const struct xi_key *k) MMU_L
 	return s;
 }
 
-/* `s` is there already and gets another way to it. */
-static void bring_in_step(const struct fill *f, struct xi_spage *s) MMU_LOCKED
+/* `child` is there already and gets another way to it, by `s`: first all below it is brought
+ * in step. False: the one or the other was a loose table, and is no more. */
+static bool bring_in_step(const struct fill *f, const struct xi_spage *s,
+			  const struct xi_spage *child) MMU_LOCKED
 {
-	if (!s->key.role.direct && GUARD(I2_NEW_PATH))
-		xi_sync_below(f->x, f->v, s);
+	if (child->key.role.direct || !GUARD(I2_NEW_PATH))
+		return true;
+	xi_tighten(f->x);
+	if (s->state != XI_LIVE || child->state != XI_LIVE)
+		return false;
+	xi_sync_below(f->x, f->v, child);
+	return true;
 }
 
 /* Make entry `i` of `s` lead where the walk went. NULL: the guest's entry has changed. */
@@ -77,9 +84,9 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 	    !xi_is_current(s, i, f->w->gpte[s->key.role.level]))
 		return NULL;
 	child = xi_find(f->x, k);
-	if (child)
-		bring_in_step(f, child);
-	else
+	if (child && !bring_in_step(f, s, child))
+		return NULL;
+	if (!child)
 		child = make(f, k);
 	f->linked = true;
 	xi_set(f->x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
@@ -153,15 +160,21 @@ static bool fits_large(const struct fill *f) MMU_LOCKED
 }
 
 /*
- * The entry was there and allowed what was refused: the guest was behind a change of ours. Or
- * it is a supervisor access to a user page under SMAP that AC would excuse, but an implicit
- * one (a descriptor load), which AC does not excuse (SDM Vol. 3A 4.6.1).
+ * The entry was there and allowed what was refused: the processor was behind a change of ours.
+ * Or it is a supervisor access to a user page under SMAP that AC would excuse, but an implicit
+ * one (a descriptor load), which AC does not excuse (SDM Vol. 3A 4.6.1): it is refused again
+ * while no entry anywhere has changed.
  */
 static cold enum mmu_result refused(const struct fill *f, struct mmu_fault *fault) MMU_LOCKED
 {
+	struct xi_vcpu *t = f->v->priv;
+	bool again = t->refused.v == f->va.v && t->refused_at == f->x->nr_changes;
+
 	f->v->stats.count[MMU_CNT_SPURIOUS]++;
 	mmu_hw_flush_page(f->v, f->va);
-	if (!mmu_is_implicit(f->v, f->w, f->access))
+	t->refused = f->va;
+	t->refused_at = f->x->nr_changes;
+	if (!again || !mmu_is_implicit(f->v, f->w, f->access))
 		return MMU_FIXED;
 	fault->error_code = (f->access & f->v->pg.pfec) | MMU_PFEC_P;
 	return MMU_INJECT;
@@ -252,6 +265,15 @@ static enum mmu_result install(const struct fill *f, struct xi_spage *s, uint64_
 	return MMU_FIXED;
 }
 
+/* What the guest calls global is noted whether CR4.PGE is on or not: a flush asks for that. */
+static bool make_leaf(const struct fill *f, bool writable, uint64_t *spte)
+{
+	const struct mmu_walk *w = f->w;
+
+	return spte_leaf(f->v->pg.perm, w->rights, w->gpte[w->level], PTE_G, f->access, writable,
+			 spte);
+}
+
 static enum mmu_result fill_locked(struct fill *f, struct mmu_fault *fault) MMU_LOCKED
 {
 	struct xi *x = f->x;
@@ -270,6 +292,9 @@ static enum mmu_result fill_locked(struct fill *f, struct mmu_fault *fault) MMU_
 	if (unlikely(!s)) {
 		enum mmu_result r = way_down(f, fits_large(f) ? XI_TOP_PAE : 1, &s);
 
+		/* What was made on the way may be a table inside the page. */
+		if (r == MMU_FIXED && s->key.role.level > 1 && !fits_large(f))
+			r = way_down(f, 1, &s);
 		if (r != MMU_FIXED)
 			return r;
 	}
@@ -278,7 +303,7 @@ static enum mmu_result fill_locked(struct fill *f, struct mmu_fault *fault) MMU_
 	if (unlikely(writes && !writable))
 		return MMU_RETRY;
 	writable = mmu_dirty_allows(x->mmu, f->w->gfn, f->access) && writable;
-	if (unlikely(!spte_make(&f->v->pg, f->w, f->access, writable, &spte)))
+	if (unlikely(!make_leaf(f, writable, &spte)))
 		return MMU_EMULATE;
 	if (unlikely((f->w->rights & PTE_U) && !(spte & PTE_U)))
 		f->v->stats.count[MMU_CNT_WP_TRICK]++;

@@ -76,6 +76,7 @@ void xi_set(struct xi *x, struct xi_spage *s, unsigned i, uint64_t spte, uint64_
 {
 	uint64_t old = s->page.spt[i];
 
+	x->nr_changes++;
 	if (old && spte && s->link[i].head == head) {
 		__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
 		s->nr_local += is_local(s, spte) - is_local(s, old);
@@ -102,6 +103,7 @@ void xi_forbid_write(struct xi *x, struct xi_spage *s, unsigned i)
 
 	if (!(old & PTE_W))
 		return;
+	x->nr_changes++;
 	__atomic_store_n(&s->page.spt[i], old & ~(PTE_W | PTE_D), __ATOMIC_RELAXED);
 	x->stale = x->everybody;
 }

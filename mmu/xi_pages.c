@@ -145,8 +145,10 @@ static void unprotect(struct xi *x, uint64_t gfn) MMU_LOCKED
 		if (!s->key.role.direct || (s->page.spt[i] & PTE_W))
 			continue;
 		spte = xi_direct_leaf(x, s, i);
-		if (spte & PTE_W)
-			__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
+		if (!(spte & PTE_W))
+			continue;
+		x->nr_changes++;
+		__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
 	}
 }
 

@@ -140,6 +140,7 @@ struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
 	struct xi_key k;
 
 	put(x, t, i);
+	xi_tighten(x);
 	if (!root_key(x, v, i, &k))
 		return NULL;
 	s = xi_find(x, &k);

@@ -79,7 +79,6 @@ static bool is_below(const struct xi *x, const struct xi_spage *s, const struct 
 
 void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top)
 {
-	xi_tighten(x);
 	for (struct mmu_list *n = x->oos.next; n != &x->oos; n = n->next) {
 		struct xi_spage *s = list_entry(n, struct xi_spage, oos_node);
 

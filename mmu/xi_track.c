@@ -166,7 +166,6 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 
 void xi_tighten(struct xi *x)
 {
-	x->let_go = XI_NO_FRAME;
 	for (unsigned i = 0; i < XI_MAX_LOOSE; i++) {
 		uint64_t gfn = x->loose[i];
 
