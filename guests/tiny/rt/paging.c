@@ -12,6 +12,7 @@
 #define VECTOR_PF 14
 #define VECTOR_BACK 0x80 /* ring 3 is done */
 #define FLAGS_FIXED 2u
+#define FLAGS_AC (1u << 18)
 
 const char *const paging_mode_name[NR_PAGING_MODES] = { "32", "pae", "long" };
 
@@ -19,8 +20,9 @@ static uint8_t pool[POOL_PAGES][PAGE] __attribute__((aligned(4096)));
 static unsigned pool_used;
 
 extern uint8_t access_user_page[];
-void access_run(uint32_t kind, uint32_t va, uint32_t user, uint32_t user_flags);
-void access_run64(uint32_t kind, uint32_t low, uint32_t high);
+void access_run(uint32_t kind, uint32_t va, uint32_t user, uint32_t flags);
+void access_run64(uint32_t kind, uint32_t low, uint32_t high, uint32_t user, uint32_t flags);
+void access_invlpg64(uint32_t low, uint32_t high);
 void access_pf32(void);
 void access_gp32(void);
 void access_back32(void);
@@ -185,8 +187,24 @@ bool access(enum access_kind kind, uint32_t va, bool user)
 
 bool access64(enum access_kind kind, uint64_t va)
 {
-	access_run64(kind, (uint32_t)va, (uint32_t)(va >> 32));
+	access_run64(kind, (uint32_t)va, (uint32_t)(va >> 32), false, FLAGS_FIXED);
 	return access_result.vector == NO_TRAP;
+}
+
+bool access_as(const struct access_as *as, uint64_t va)
+{
+	uint32_t flags = FLAGS_FIXED | (as->ac ? FLAGS_AC : 0);
+
+	if (as->code64)
+		access_run64(as->kind, (uint32_t)va, (uint32_t)(va >> 32), as->user, flags);
+	else
+		access_run(as->kind, (uint32_t)va, as->user, flags);
+	return access_result.vector == NO_TRAP;
+}
+
+void invlpg64(uint64_t va)
+{
+	access_invlpg64((uint32_t)va, (uint32_t)(va >> 32));
 }
 
 void access_unexpected(uint32_t ip)

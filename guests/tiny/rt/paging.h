@@ -69,7 +69,18 @@ extern volatile struct access_result access_result;
 /* Make one 4-byte access, as ring 3 if `user`; access_result tells. True: no fault. */
 bool access(enum access_kind kind, uint32_t va, bool user);
 
-/* The same by 64-bit code, anywhere (PAGING_LONG only; no execute). */
+/* The same by 64-bit code, anywhere (PAGING_LONG only). */
 bool access64(enum access_kind kind, uint64_t va);
+
+/* The same with all that there is to choose: code64 as access64(), ac: EFLAGS.AC is set. A
+ * function is called by ACCESS_EXECUTE: what it left in EAX is access_result.value. */
+struct access_as {
+	enum access_kind kind;
+	bool user, ac, code64;
+};
+bool access_as(const struct access_as *as, uint64_t va);
+
+/* INVLPG by 64-bit code (PAGING_LONG only). */
+void invlpg64(uint64_t va);
 
 #endif
