@@ -117,7 +117,7 @@ uint64_t rules_reserved(const struct rules_setting *s, unsigned level, uint64_t 
 		reserved |= ENTRY_XD;
 	if (large)
 		reserved |= bits(log2_bytes(s->format, level) - 1, 13);
-	else if (level > 1)
+	else if (level > 1 && !may_be_large(s, level))
 		reserved |= ENTRY_PS;
 	return reserved;
 }

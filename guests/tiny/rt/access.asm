@@ -6,7 +6,7 @@
 	BITS 32
 %include "layout.inc"
 
-	GLOBAL access_run, access_run64, access_invlpg64, access_user_page
+	GLOBAL access_run, access_run64, access_load_cr3, access_invlpg64, access_user_page
 	GLOBAL access_pf32, access_gp32, access_back32
 	GLOBAL access_pf64, access_gp64, access_back64
 	GLOBAL access_result
@@ -128,6 +128,13 @@ access_run64:
 	push	USER_PAGE + USER_CODE64
 	iretq
 	BITS 32
+
+; void access_load_cr3(cr3)
+access_load_cr3:
+	ENTER_ACCESS
+	mov	eax, [esp + 20]
+	mov	cr3, eax
+	jmp	finish
 
 ; void access_invlpg64(address_low, address_high)
 access_invlpg64:

@@ -22,6 +22,7 @@ static unsigned pool_used;
 extern uint8_t access_user_page[];
 void access_run(uint32_t kind, uint32_t va, uint32_t user, uint32_t flags);
 void access_run64(uint32_t kind, uint32_t low, uint32_t high, uint32_t user, uint32_t flags);
+void access_load_cr3(uint32_t cr3);
 void access_invlpg64(uint32_t low, uint32_t high);
 void access_pf32(void);
 void access_gp32(void);
@@ -52,12 +53,12 @@ bool paging_possible(enum paging_mode mode)
 	return mode == PAGING_PAE || cpuid(0x80000001, 0).d & lm;
 }
 
-static uint64_t read_entry(const struct paging *p, uint32_t at)
+uint64_t paging_read(const struct paging *p, uint32_t at)
 {
 	return p->mode == PAGING_32 ? *(volatile uint32_t *)at : *(volatile uint64_t *)at;
 }
 
-static void write_entry(const struct paging *p, uint32_t at, uint64_t entry)
+void paging_write(const struct paging *p, uint32_t at, uint64_t entry)
 {
 	volatile uint32_t *words = (volatile uint32_t *)at;
 
@@ -93,13 +94,13 @@ uint32_t paging_entry_address(const struct paging *p, uint32_t va, unsigned leve
 
 	for (unsigned l = p->levels; l > level; l--) {
 		uint32_t at = entry_in(p, table, va, l);
-		uint64_t entry = read_entry(p, at);
+		uint64_t entry = paging_read(p, at);
 
 		if (!(entry & ADDRESS_MASK)) {
 			/* a PAE PDPTE has no W and U bits: they are reserved */
 			entry = new_table() |
 				(p->mode == PAGING_PAE && l == 3 ? PTE_P : TABLE_FLAGS);
-			write_entry(p, at, entry);
+			paging_write(p, at, entry);
 		}
 		table = (uint32_t)(entry & ADDRESS_MASK);
 	}
@@ -108,12 +109,12 @@ uint32_t paging_entry_address(const struct paging *p, uint32_t va, unsigned leve
 
 uint64_t paging_get(const struct paging *p, uint32_t va, unsigned level)
 {
-	return read_entry(p, paging_entry_address(p, va, level));
+	return paging_read(p, paging_entry_address(p, va, level));
 }
 
 void paging_set(const struct paging *p, uint32_t va, unsigned level, uint64_t entry)
 {
-	write_entry(p, paging_entry_address(p, va, level), entry);
+	paging_write(p, paging_entry_address(p, va, level), entry);
 }
 
 void paging_map(const struct paging *p, uint32_t va, uint64_t entry)
@@ -199,6 +200,12 @@ bool access_as(const struct access_as *as, uint64_t va)
 		access_run64(as->kind, (uint32_t)va, (uint32_t)(va >> 32), as->user, flags);
 	else
 		access_run(as->kind, (uint32_t)va, as->user, flags);
+	return access_result.vector == NO_TRAP;
+}
+
+bool load_cr3(uint32_t cr3)
+{
+	access_load_cr3(cr3);
 	return access_result.vector == NO_TRAP;
 }
 

@@ -52,6 +52,10 @@ void paging_set(const struct paging *p, uint32_t va, unsigned level, uint64_t en
 /* Where that entry lies. */
 uint32_t paging_entry_address(const struct paging *p, uint32_t va, unsigned level);
 
+/* An entry by its place, of the size that the mode has. */
+uint64_t paging_read(const struct paging *p, uint32_t at);
+void paging_write(const struct paging *p, uint32_t at, uint64_t entry);
+
 /* Level 1 entry of a page and INVLPG. */
 void paging_map(const struct paging *p, uint32_t va, uint64_t entry);
 
@@ -79,6 +83,9 @@ struct access_as {
 	bool user, ac, code64;
 };
 bool access_as(const struct access_as *as, uint64_t va);
+
+/* MOV to CR3, which may fault as an access may. */
+bool load_cr3(uint32_t cr3);
 
 /* INVLPG by 64-bit code (PAGING_LONG only). */
 void invlpg64(uint64_t va);
