@@ -374,9 +374,8 @@ static void supervisor_mode_protection(void)
 		faults("SMAP, read of a user page", ACCESS_READ, VA, false, E_P);
 		faults("SMAP, write of a user page", ACCESS_WRITE, VA, false, E_P | E_W);
 		works("SMAP, user write", ACCESS_WRITE, VA, true);
-		__asm__ volatile("stac" : : : "cc");
-		works("SMAP, AC=1, write", ACCESS_WRITE, VA, false);
-		__asm__ volatile("clac" : : : "cc");
+		expect(access_as(&(struct access_as){ .kind = ACCESS_WRITE, .ac = true }, VA),
+		       "SMAP, AC=1, write");
 		faults("SMAP, AC=0 again", ACCESS_WRITE, VA, false, E_P | E_W);
 		write_cr4(read_cr4() & ~CR4_SMAP);
 		works("SMAP off, write", ACCESS_WRITE, VA, false);

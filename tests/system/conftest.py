@@ -11,6 +11,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import xihv  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The tests of a file run one after the other, unless they say that they need not."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def built():
     """`make system` builds these; by hand one may forget it."""

@@ -6,14 +6,20 @@
 PYTEST_ARGS ?=
 SYSTEM_JOBS ?= 2
 
-.PHONY: system system-run
+.PHONY: system system-run access-full
 system: ## boot the real thing in QEMU and test it (one: make system PYTEST_ARGS="-k reboot")
 	@$(MAKE) --no-print-directory all images tiny
 	@mkdir -p $(B)/logs
-	@$(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) --dist loadfile -v \
+	@$(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) --dist loadgroup -v \
 		--durations=10 tests/system $(PYTEST_ARGS)
 
 CHECK_STEPS += system
+
+access-full: ## all cases of the access test, bare and with each engine (an hour or two)
+	@$(MAKE) --no-print-directory all images tiny
+	@mkdir -p $(B)/logs
+	@ACCESS_CASES=full $(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) \
+		--dist loadgroup -v tests/system/test_access.py $(PYTEST_ARGS)
 
 run: setup ## boot the stock guest in QEMU: with a terminal yours to type, else its load and figures
 	@$(MAKE) --no-print-directory all images

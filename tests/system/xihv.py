@@ -41,6 +41,21 @@ def tiny_module(guest, name=None, mem=32, words="debugexit"):
     return f"{TINY / (guest + '.elf')} kernel vm={name or guest} mem={mem}M {words}"
 
 
+def engines():
+    """What `mmu=` offers, the default first: the library's own table."""
+    names = re.findall(r"^\s*&mmu_engine_(\w+),", (ROOT / "mmu/mmu.c").read_text(), re.M)
+    assert names, "mmu/mmu.c: no table of engines"
+    return names
+
+
+def bare_tiny(name, guest, cmdline, limit):
+    """One of our own guests directly on QEMU, with a processor that has all we know."""
+    args = ["-accel", "tcg", "-cpu", CPUS["max"], "-m", "64", "-no-reboot",
+            "-kernel", str(TINY / f"{guest}.elf"), "-append", cmdline,
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    return Machine(name, args, limit)
+
+
 def machine_args(cpu="EPYC", mem=HOST_MEM_MIB):
     return ["-accel", "tcg", "-cpu", CPUS.get(cpu, cpu), "-m", str(mem), "-no-reboot"]
 

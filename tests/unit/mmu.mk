@@ -2,6 +2,6 @@ MMU_LIB := $(wildcard mmu/*.c) tests/unit/fake_platform.c
 
 UNIT += test_walk test_perm test_vtlb test_mmu_stats
 test_walk_SRCS := tests/unit/test_walk.c $(MMU_LIB)
-test_perm_SRCS := tests/unit/test_perm.c $(MMU_LIB)
+test_perm_SRCS := tests/unit/test_perm.c guests/tiny/access/rules.c $(MMU_LIB)
 test_vtlb_SRCS := tests/unit/test_vtlb.c $(MMU_LIB)
 test_mmu_stats_SRCS := tests/unit/test_mmu_stats.c $(MMU_LIB)

@@ -1,18 +1,21 @@
 ; SPDX-License-Identifier: MIT
 ; One memory access whose page fault or #GP is caught: from ring 0 or ring 3, in 32-bit
-; protected mode or in compatibility mode under long mode's tables, and from 64-bit code.
-; paging.h tells how it is used.
+; protected mode or in compatibility mode under long mode's tables, and from 64-bit code of
+; either ring. paging.h tells how it is used.
 
 	BITS 32
 %include "layout.inc"
 
-	GLOBAL access_run, access_run64, access_user_page
+	GLOBAL access_run, access_run64, access_load_cr3, access_invlpg64, access_user_page
 	GLOBAL access_pf32, access_gp32, access_back32
 	GLOBAL access_pf64, access_gp64, access_back64
 	GLOBAL access_result
 	EXTERN access_unexpected
 
 USER_PAGE	equ 0x50000000	; where paging.c maps access_user_page for ring 3
+USER_CODE64	equ 0x800	; offset in that page of the 64-bit code
+USER_STACK	equ 0xff0
+FLAGS_FIXED	equ 2		; the bit of EFLAGS that is always 1
 NO_TRAP		equ 0xffffffff
 ACCESS_READ	equ 0
 ACCESS_WRITE	equ 1		; else: execute, the page holds a RET
@@ -29,18 +32,18 @@ live:	resd	1
 
 	SECTION .text
 
-; eax kind, ecx address -> eax value read
-%macro DO_ACCESS 0
+; eax kind, %1 (ecx or rcx) address -> eax value read
+%macro DO_ACCESS 1
 	cmp	eax, ACCESS_WRITE
 	je	%%write
 	ja	%%execute
-	mov	eax, [ecx]
+	mov	eax, [%1]
 	jmp	%%done
 %%write:
-	mov	dword [ecx], 0x5a5a5a5a
+	mov	dword [%1], 0x5a5a5a5a
 	jmp	%%done
 %%execute:
-	call	ecx
+	call	%1
 %%done:
 %endmacro
 
@@ -54,23 +57,25 @@ live:	resd	1
 	mov	dword [live], 1
 %endmacro
 
-; void access_run(kind, address, user, user_flags)
+; void access_run(kind, address, user, flags)
 access_run:
 	ENTER_ACCESS
 	mov	eax, [esp + 20]
 	mov	ecx, [esp + 24]
+	mov	edx, [esp + 32]
 	cmp	dword [esp + 28], 0
 	jne	.user
-	DO_ACCESS
+	push	edx
+	popfd
+	DO_ACCESS ecx
 	mov	[access_result.value], eax
 	jmp	finish
 .user:
-	mov	edx, [esp + 32]
 	mov	ebx, SEL_USER_DATA
 	mov	ds, ebx
 	mov	es, ebx
 	push	SEL_USER_DATA
-	push	USER_PAGE + 0xff0
+	push	USER_PAGE + USER_STACK
 	push	edx
 	push	SEL_USER_CODE
 	push	USER_PAGE
@@ -82,6 +87,8 @@ finish:
 	mov	ds, eax
 	mov	es, eax
 	mov	esp, [saved_esp]
+	push	FLAGS_FIXED
+	popfd
 	mov	dword [live], 0
 	pop	edi
 	pop	esi
@@ -89,12 +96,14 @@ finish:
 	pop	ebp
 	ret
 
-; void access_run64(kind, address_low, address_high)
+; void access_run64(kind, address_low, address_high, user, flags)
 access_run64:
 	ENTER_ACCESS
 	mov	eax, [esp + 20]
 	mov	ecx, [esp + 24]
 	mov	edx, [esp + 28]
+	mov	ebx, [esp + 32]
+	mov	esi, [esp + 36]
 	jmp	SEL_CODE64:.in64
 	BITS 64
 .in64:
@@ -102,18 +111,49 @@ access_run64:
 	mov	ecx, ecx
 	shl	rdx, 32
 	or	rcx, rdx
-	cmp	eax, ACCESS_WRITE
-	je	.write
-	mov	eax, [rcx]
-	jmp	.done
-.write:
-	mov	dword [rcx], 0x5a5a5a5a
-.done:
+	test	ebx, ebx
+	jnz	.user
+	push	rsi
+	popfq
+	DO_ACCESS rcx
 	mov	[abs access_result.value], eax
 	push	SEL_CODE32
 	push	finish
 	o64 retf
+.user:
+	push	SEL_USER_DATA
+	push	USER_PAGE + USER_STACK
+	push	rsi
+	push	SEL_USER_CODE64
+	push	USER_PAGE + USER_CODE64
+	iretq
 	BITS 32
+
+; void access_load_cr3(cr3)
+access_load_cr3:
+	ENTER_ACCESS
+	mov	eax, [esp + 20]
+	mov	cr3, eax
+	jmp	finish
+
+; void access_invlpg64(address_low, address_high)
+access_invlpg64:
+	mov	ecx, [esp + 4]
+	mov	edx, [esp + 8]
+	jmp	SEL_CODE64:.in64
+	BITS 64
+.in64:
+	mov	esp, esp
+	mov	ecx, ecx
+	shl	rdx, 32
+	or	rcx, rdx
+	invlpg	[rcx]
+	push	SEL_CODE32
+	push	.out
+	o64 retf
+	BITS 32
+.out:
+	ret
 
 ; Handlers of 32-bit mode. DS may be ring 3's, which serves as well.
 access_gp32:
@@ -140,7 +180,7 @@ access_back32:
 	mov	eax, [abs saved_esp]
 	push	SEL_DATA
 	push	rax
-	push	2			; RFLAGS: only the bit that is always 1
+	push	FLAGS_FIXED
 	push	SEL_CODE32
 	push	finish
 	iretq
@@ -163,7 +203,7 @@ fault64:
 	mov	ecx, [abs unexpected_esp]
 	push	SEL_DATA
 	push	rcx
-	push	2
+	push	FLAGS_FIXED
 	push	SEL_CODE32
 	push	unexpected32
 	iretq
@@ -191,6 +231,10 @@ unexpected_stack:
 	SECTION .data
 	ALIGN 4096
 access_user_page:
-	DO_ACCESS
+	DO_ACCESS ecx
+	int	0x80
+	times USER_CODE64 - ($ - access_user_page) db 0
+	BITS 64
+	DO_ACCESS rcx
 	int	0x80
 	times 4096 - ($ - access_user_page) db 0

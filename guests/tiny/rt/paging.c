@@ -12,6 +12,7 @@
 #define VECTOR_PF 14
 #define VECTOR_BACK 0x80 /* ring 3 is done */
 #define FLAGS_FIXED 2u
+#define FLAGS_AC (1u << 18)
 
 const char *const paging_mode_name[NR_PAGING_MODES] = { "32", "pae", "long" };
 
@@ -19,8 +20,10 @@ static uint8_t pool[POOL_PAGES][PAGE] __attribute__((aligned(4096)));
 static unsigned pool_used;
 
 extern uint8_t access_user_page[];
-void access_run(uint32_t kind, uint32_t va, uint32_t user, uint32_t user_flags);
-void access_run64(uint32_t kind, uint32_t low, uint32_t high);
+void access_run(uint32_t kind, uint32_t va, uint32_t user, uint32_t flags);
+void access_run64(uint32_t kind, uint32_t low, uint32_t high, uint32_t user, uint32_t flags);
+void access_load_cr3(uint32_t cr3);
+void access_invlpg64(uint32_t low, uint32_t high);
 void access_pf32(void);
 void access_gp32(void);
 void access_back32(void);
@@ -50,12 +53,12 @@ bool paging_possible(enum paging_mode mode)
 	return mode == PAGING_PAE || cpuid(0x80000001, 0).d & lm;
 }
 
-static uint64_t read_entry(const struct paging *p, uint32_t at)
+uint64_t paging_read(const struct paging *p, uint32_t at)
 {
 	return p->mode == PAGING_32 ? *(volatile uint32_t *)at : *(volatile uint64_t *)at;
 }
 
-static void write_entry(const struct paging *p, uint32_t at, uint64_t entry)
+void paging_write(const struct paging *p, uint32_t at, uint64_t entry)
 {
 	volatile uint32_t *words = (volatile uint32_t *)at;
 
@@ -91,13 +94,13 @@ uint32_t paging_entry_address(const struct paging *p, uint32_t va, unsigned leve
 
 	for (unsigned l = p->levels; l > level; l--) {
 		uint32_t at = entry_in(p, table, va, l);
-		uint64_t entry = read_entry(p, at);
+		uint64_t entry = paging_read(p, at);
 
 		if (!(entry & ADDRESS_MASK)) {
 			/* a PAE PDPTE has no W and U bits: they are reserved */
 			entry = new_table() |
 				(p->mode == PAGING_PAE && l == 3 ? PTE_P : TABLE_FLAGS);
-			write_entry(p, at, entry);
+			paging_write(p, at, entry);
 		}
 		table = (uint32_t)(entry & ADDRESS_MASK);
 	}
@@ -106,12 +109,12 @@ uint32_t paging_entry_address(const struct paging *p, uint32_t va, unsigned leve
 
 uint64_t paging_get(const struct paging *p, uint32_t va, unsigned level)
 {
-	return read_entry(p, paging_entry_address(p, va, level));
+	return paging_read(p, paging_entry_address(p, va, level));
 }
 
 void paging_set(const struct paging *p, uint32_t va, unsigned level, uint64_t entry)
 {
-	write_entry(p, paging_entry_address(p, va, level), entry);
+	paging_write(p, paging_entry_address(p, va, level), entry);
 }
 
 void paging_map(const struct paging *p, uint32_t va, uint64_t entry)
@@ -185,8 +188,30 @@ bool access(enum access_kind kind, uint32_t va, bool user)
 
 bool access64(enum access_kind kind, uint64_t va)
 {
-	access_run64(kind, (uint32_t)va, (uint32_t)(va >> 32));
+	access_run64(kind, (uint32_t)va, (uint32_t)(va >> 32), false, FLAGS_FIXED);
 	return access_result.vector == NO_TRAP;
+}
+
+bool access_as(const struct access_as *as, uint64_t va)
+{
+	uint32_t flags = FLAGS_FIXED | (as->ac ? FLAGS_AC : 0);
+
+	if (as->code64)
+		access_run64(as->kind, (uint32_t)va, (uint32_t)(va >> 32), as->user, flags);
+	else
+		access_run(as->kind, (uint32_t)va, as->user, flags);
+	return access_result.vector == NO_TRAP;
+}
+
+bool load_cr3(uint32_t cr3)
+{
+	access_load_cr3(cr3);
+	return access_result.vector == NO_TRAP;
+}
+
+void invlpg64(uint64_t va)
+{
+	access_invlpg64((uint32_t)va, (uint32_t)(va >> 32));
 }
 
 void access_unexpected(uint32_t ip)

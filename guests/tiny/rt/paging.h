@@ -52,6 +52,10 @@ void paging_set(const struct paging *p, uint32_t va, unsigned level, uint64_t en
 /* Where that entry lies. */
 uint32_t paging_entry_address(const struct paging *p, uint32_t va, unsigned level);
 
+/* An entry by its place, of the size that the mode has. */
+uint64_t paging_read(const struct paging *p, uint32_t at);
+void paging_write(const struct paging *p, uint32_t at, uint64_t entry);
+
 /* Level 1 entry of a page and INVLPG. */
 void paging_map(const struct paging *p, uint32_t va, uint64_t entry);
 
@@ -69,7 +73,21 @@ extern volatile struct access_result access_result;
 /* Make one 4-byte access, as ring 3 if `user`; access_result tells. True: no fault. */
 bool access(enum access_kind kind, uint32_t va, bool user);
 
-/* The same by 64-bit code, anywhere (PAGING_LONG only; no execute). */
+/* The same by 64-bit code, anywhere (PAGING_LONG only). */
 bool access64(enum access_kind kind, uint64_t va);
+
+/* The same with all that there is to choose: code64 as access64(), ac: EFLAGS.AC is set. A
+ * function is called by ACCESS_EXECUTE: what it left in EAX is access_result.value. */
+struct access_as {
+	enum access_kind kind;
+	bool user, ac, code64;
+};
+bool access_as(const struct access_as *as, uint64_t va);
+
+/* MOV to CR3, which may fault as an access may. */
+bool load_cr3(uint32_t cr3);
+
+/* INVLPG by 64-bit code (PAGING_LONG only). */
+void invlpg64(uint64_t va);
 
 #endif

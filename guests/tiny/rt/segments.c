@@ -24,10 +24,11 @@ struct pointer {
 	uint32_t base;
 } __attribute__((packed));
 
-static uint64_t gdt[9] = {
-	[SEL_CODE32 / 8] = 0x00cf9b000000ffff,	  [SEL_DATA / 8] = 0x00cf93000000ffff,
-	[SEL_CODE64 / 8] = 0x00af9b000000ffff,	  [SEL_USER_CODE / 8] = 0x00cffb000000ffff,
-	[SEL_USER_DATA / 8] = 0x00cff3000000ffff, [SEL_NOT_PRESENT / 8] = 0x00cf13000000ffff,
+static uint64_t gdt[10] = {
+	[SEL_CODE32 / 8] = 0x00cf9b000000ffff,	    [SEL_DATA / 8] = 0x00cf93000000ffff,
+	[SEL_CODE64 / 8] = 0x00af9b000000ffff,	    [SEL_USER_CODE / 8] = 0x00cffb000000ffff,
+	[SEL_USER_DATA / 8] = 0x00cff3000000ffff,   [SEL_NOT_PRESENT / 8] = 0x00cf13000000ffff,
+	[SEL_USER_CODE64 / 8] = 0x00affb000000ffff,
 };
 #define SEL_TSS 0x30 /* two entries in long mode */
 

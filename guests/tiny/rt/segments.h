@@ -11,6 +11,7 @@
 #define SEL_USER_CODE 0x23
 #define SEL_USER_DATA 0x2b
 #define SEL_NOT_PRESENT 0x40 /* a data segment with P = 0 */
+#define SEL_USER_CODE64 0x4b
 
 /* Load GDT and segments, and a task state (64-bit one if `long_mode`) with a stack of its
  * own for what comes from ring 3. */

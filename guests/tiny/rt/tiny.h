@@ -23,6 +23,10 @@ void say(const char *fmt, ...);
 /* One check of a guest: prints "ok NAME" or "FAIL NAME"; counted. */
 void check(bool ok, const char *fmt, ...);
 
+/* One of very many: counted, and nothing is printed. Returns `ok`. */
+bool check_quietly(bool ok);
+unsigned checks_so_far(void);
+
 /* Number of failed checks, for main() to return, after a closing line is printed. */
 int checks_done(const char *guest);
 
