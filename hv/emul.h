@@ -96,6 +96,8 @@ struct emul_ctx;
 struct emul_ops {
 	enum emul_result (*read)(struct emul_ctx *c, uint64_t la, void *buf, unsigned size);
 	enum emul_result (*write)(struct emul_ctx *c, uint64_t la, const void *buf, unsigned size);
+	/* Whether a write of `size` bytes would go through; changes nothing. */
+	enum emul_result (*check_write)(struct emul_ctx *c, uint64_t la, unsigned size);
 	/* Atomic: if *la == *expected store *desired, else *expected = *la; size 1..16. Needs
 	 * write access in both cases. EMUL_NO_LOCK, nothing done: that cannot be had there (a
 	 * device, ROM, two pages), the emulator makes plain accesses as a bus without LOCK does. */

@@ -91,6 +91,18 @@ static enum emul_result emul_read(struct emul_ctx *c, uint64_t la, void *buf, un
 	return read_part(c, la + first, (uint8_t *)buf + first, size - first);
 }
 
+static enum emul_result emul_check_write(struct emul_ctx *c, uint64_t la, unsigned size)
+{
+	unsigned first = first_part(la, size);
+	void *ram;
+	gpa_t gpa;
+	enum emul_result r = resolve(c, la, MMU_ACC_WRITE, &gpa, &ram);
+
+	if (r != EMUL_OK || first == size)
+		return r;
+	return resolve(c, la + first, MMU_ACC_WRITE, &gpa, &ram);
+}
+
 static void write_part(struct emul_ctx *c, gpa_t gpa, void *ram, const void *buf, unsigned size)
 {
 	struct vm *vm = to_vcpu(c)->vm;
@@ -194,6 +206,7 @@ static void emul_get_segment(struct emul_ctx *c, enum seg s, struct segment *out
 static const struct emul_ops ops = {
 	.read = emul_read,
 	.write = emul_write,
+	.check_write = emul_check_write,
 	.cmpxchg = emul_cmpxchg,
 	.io_in = emul_io_in,
 	.io_out = emul_io_out,

@@ -25,6 +25,16 @@
 static uint8_t mem[SIZE];
 static struct fake f;
 
+/* Decode at regs.rip (in `bytes`) and execute. */
+static enum emul_result fake_run(struct fake *fake, const void *bytes, unsigned n)
+{
+	struct insn insn;
+
+	assert_int_equal(insn_decode(&insn, bytes, n, fake->ctx.mode), 0);
+	assert_int_equal(insn.len, n);
+	return emul_execute(&fake->ctx, &insn);
+}
+
 #define RUN(bytes) fake_run(&f, bytes, sizeof(bytes) - 1)
 
 static void start(unsigned mode)
@@ -311,15 +321,33 @@ static void updates_ask_for_write_access(void **state)
 	f.regs.gpr[REG_RBX] = LA;
 	f.regs.gpr[REG_RAX] = ~mem_at(0, 4);
 	assert_int_equal(RUN("\x0f\xb1\x0b"), EMUL_FAULT); /* cmpxchg [rbx], ecx */
-	assert_fault(VEC_PF, true, 6);
+	assert_fault(VEC_PF, true, 7);
 	assert_int_equal(RUN("\x83\x03\x01"), EMUL_FAULT); /* add dword [rbx], 1 */
-	assert_fault(VEC_PF, true, 6);
+	assert_fault(VEC_PF, true, 7);
 	assert_int_equal(RUN("\x83\x3b\x01"), EMUL_OK); /* cmp does not */
 	f.regs.gpr[REG_RBX] = LA + SIZE;
 	assert_int_equal(RUN("\x83\x03\x01"), EMUL_FAULT); /* nothing there at all */
 	assert_fault(VEC_PF, true, 6);
 	assert_int_equal(RUN("\x83\x3b\x01"), EMUL_FAULT);
 	assert_fault(VEC_PF, true, 4);
+}
+
+/* The last page read-only, the next one absent: the CPU stops at the first. */
+static void updates_fault_page_by_page(void **state)
+{
+	(void)state;
+	start(8);
+	f.ro_lo = LA;
+	f.ro_hi = LA + SIZE;
+	f.regs.gpr[REG_RBX] = LA + SIZE - 2;
+	assert_int_equal(RUN("\x83\x03\x01"), EMUL_FAULT); /* add dword [rbx], 1 */
+	assert_fault(VEC_PF, true, 7);
+	assert_int_equal(f.ctx.fault.cr2, LA + SIZE - 2);
+	/* without a lock (two pages, a device) a compare-exchange still is a write */
+	f.is_device = true;
+	assert_int_equal(RUN("\x0f\xb1\x0b"), EMUL_FAULT); /* cmpxchg [rbx], ecx */
+	assert_fault(VEC_PF, true, 7);
+	assert_int_equal(f.reads, 0);
 }
 
 static void rep_stops_and_goes_on(void **state)
@@ -421,7 +449,7 @@ static void string_ports(void **state)
 	f.regs.gpr[REG_RDI] = LA;
 	f.ins = 0;
 	assert_int_equal(RUN("\x6d"), EMUL_FAULT);
-	assert_fault(VEC_PF, true, 6);
+	assert_fault(VEC_PF, true, 7);
 	assert_int_equal(f.ins, 0);
 }
 
@@ -525,6 +553,7 @@ int main(void)
 		cmocka_unit_test(locked_instructions_on_a_device),
 		cmocka_unit_test(cmpxchg_pairs),
 		cmocka_unit_test(updates_ask_for_write_access),
+		cmocka_unit_test(updates_fault_page_by_page),
 		cmocka_unit_test(rep_stops_and_goes_on),
 		cmocka_unit_test(rep_fault_keeps_what_is_done),
 		cmocka_unit_test(rep_with_nothing_to_do),
