@@ -198,7 +198,7 @@ static uint64_t code_offset(const struct emul_case *t, const struct emul_bed *be
 {
 	uint64_t cs = t->insn.mode == 8 ? 0 : t->seg[SEG_CS].base;
 
-	if (t->insn.op != INSN_CALL && !below(16))
+	if (!below(16))
 		return emul_random_value();
 	return bed->code_la + below(bed->code_size) - cs;
 }
@@ -315,7 +315,7 @@ static void place(struct emul_case *t, const struct emul_bed *bed)
 	uint64_t last = cs + t->seg[SEG_CS].limit;
 
 	t->regs.rip = bed->code_la + bed->code_size / 4 + below(bed->code_size / 2) - cs;
-	if (bed->mode != 8 && t->insn.op != INSN_CALL && !below(16) &&
+	if (bed->mode != 8 && !below(16) &&
 	    last >= bed->code_la + INSN_MAX && last < bed->code_la + bed->code_size)
 		t->regs.rip = last + 1 - t->insn.len - cs;
 }
@@ -335,16 +335,10 @@ uint8_t *emul_case_code(const struct emul_case *t, const struct emul_bed *bed)
 	return bed->code + (cs + t->regs.rip - bed->code_la);
 }
 
-/* Its target would be on the stack, and both may fault. */
-static bool is_call_rsp(const struct insn *i)
-{
-	return i->op == INSN_CALL && i->mod == 3 && i->rm == REG_RSP;
-}
-
 bool emul_case_make(struct emul_case *t, const struct emul_bed *bed, const struct emul_variant *v)
 {
 	memset(t, 0, sizeof(*t));
-	if (!emul_encode(t, bed->mode, v) || is_call_rsp(&t->insn))
+	if (!emul_encode(t, bed->mode, v))
 		return false;
 	choose_segments(t, bed);
 	randomize_registers(t, bed);

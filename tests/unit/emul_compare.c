@@ -7,6 +7,8 @@
 #include "tests/unit/emul_fake.h"
 #include "tests/unit/emul_native.h"
 
+#define PF_WRITE 2 /* in the error code */
+
 /* RF and TF are not the emulator's; AC is never set before. */
 #define COMPARED_FLAGS \
 	(ARITH | RFLAGS_DF | RFLAGS_IF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_AC | RFLAGS_ID)
@@ -145,6 +147,21 @@ static bool ended_nowhere(const struct run *r)
 	return s->vector == VEC_GP && r->bed->mode != 8 && s->rip > r->t->seg[SEG_CS].limit;
 }
 
+/* Two faults, and the CPU chose the other one. CALL: AMD pushes before it looks at the target,
+ * the SDM's text has it the other way round. CMPXCHG16B by rBP: alignment or canonical form. */
+static bool order_is_the_cpus(const struct run *r)
+{
+	unsigned cpu = r->cpu.vector, emulated = r->fake.ctx.fault.vector;
+
+	if (r->res != EMUL_FAULT)
+		return false;
+	if (r->t->insn.op == INSN_CALL)
+		return emulated == VEC_GP &&
+		       (cpu == VEC_SS || (cpu == VEC_PF && (r->cpu.error & PF_WRITE)));
+	return r->t->insn.op == INSN_CMPXCHG8B && r->t->insn.op_size == 8 && emulated == VEC_SS &&
+	       cpu == VEC_GP;
+}
+
 static bool same_fault(const struct run *r)
 {
 	const struct emul_fault *fault = &r->fake.ctx.fault;
@@ -217,6 +234,10 @@ enum emul_verdict emul_compare(const struct emul_case *t, const struct emul_bed 
 		return EMUL_SKIPPED;
 	}
 	run_natively(&r);
+	if (order_is_the_cpus(&r)) {
+		emul_counts.skipped++;
+		return EMUL_SKIPPED;
+	}
 	same = r.cpu.vector == VEC_BP || ended_nowhere(&r) || same_fault(&r);
 	if (same && r.cpu.vector == VEC_BP && r.res != EMUL_OK)
 		same = differs(&r, "exception", VEC_BP, r.fake.ctx.fault.vector);
