@@ -8,5 +8,3 @@ fuzz_emul_decode_CFLAGS := -Wl,--no-as-needed -lopcodes -Wno-unused-command-line
 fuzz_emul_decode_FLAGS := -max_len=20
 fuzz_emul_exec_SRCS := tests/fuzz/fuzz_emul_exec.c tests/unit/emul_fake.c $(EMUL_SRCS)
 fuzz_emul_exec_FLAGS := -max_len=320
-
-PACKAGES += binutils-dev

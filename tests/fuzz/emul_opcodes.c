@@ -61,9 +61,9 @@ unsigned opcodes_length(const uint8_t *bytes, size_t n, unsigned mode, const cha
 
 	init_disassemble_info(&info, NULL, print_plain, print_styled);
 	info.arch = bfd_arch_i386;
-	info.mach = mode == 8 ? bfd_mach_x86_64 :
-		    mode == 4 ? bfd_mach_i386_i386 :
-				bfd_mach_i386_i8086;
+	info.mach = mode == 8	? bfd_mach_x86_64
+		    : mode == 4 ? bfd_mach_i386_i386
+				: bfd_mach_i386_i8086;
 	info.buffer = (bfd_byte *)bytes;
 	info.buffer_length = n;
 	info.memory_error_func = ignore_memory_error;

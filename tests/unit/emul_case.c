@@ -262,9 +262,10 @@ static void aim_ports(struct emul_case *t, const struct emul_bed *bed)
 {
 	const struct insn_desc *d = t->insn.desc;
 
-	t->regs.gpr[REG_RDX] = (t->regs.gpr[REG_RDX] & ~UINT64_C(0xffff)) | bed->io_port;
+	set_part(&t->regs.gpr[REG_RDX], bed->io_end - t->insn.op_size, 2);
 	if (d->opnd[0] == OPN_IMM8U || d->opnd[1] == OPN_IMM8U)
-		t->bytes[t->operand_at] = (uint8_t)bed->io_imm_port;
+		t->bytes[t->operand_at] =
+			(uint8_t)(t->insn.op_size == 1 ? bed->io_imm_byte : bed->io_imm_wide);
 }
 
 /* Stack and, of PUSH, POP and CALL with memory, the operand. */
@@ -315,8 +316,8 @@ static void place(struct emul_case *t, const struct emul_bed *bed)
 	uint64_t last = cs + t->seg[SEG_CS].limit;
 
 	t->regs.rip = bed->code_la + bed->code_size / 4 + below(bed->code_size / 2) - cs;
-	if (bed->mode != 8 && !below(16) &&
-	    last >= bed->code_la + INSN_MAX && last < bed->code_la + bed->code_size)
+	if (bed->mode != 8 && !below(16) && last >= bed->code_la + INSN_MAX &&
+	    last < bed->code_la + bed->code_size)
 		t->regs.rip = last + 1 - t->insn.len - cs;
 }
 

@@ -32,7 +32,17 @@ struct emul_bed {
 	/* With a 16-bit stack segment ESP's upper half can only be this. */
 	uint32_t esp_high;
 	uint64_t flags; /* that may be random before the instruction, beside the arithmetic */
-	uint16_t io_port, io_imm_port; /* harmless ones; cpl 0 only */
+	/* Harmless ports; cpl 0 only. The byte before io_end is also that of wider accesses. */
+	uint16_t io_end, io_imm_byte, io_imm_wide;
+	/* What OUT has left behind them; puts it back to what it was at first. NULL: no ports. */
+	uint64_t (*device_take)(void);
+	bool no_segment_faults; /* this CPU has none: leave such cases out */
+	/* Updates of memory ask for write access last, with the flags already changed. */
+	bool updates_write_late;
+	uint64_t shifts_undefined; /* flags, beside what emul_undefined_flags() says */
+	bool stays_in_code; /* leave out branches to anything but `code` */
+	/* Real mode: the exception that ends a case leaves its frame below SP. */
+	bool frames_on_stack;
 };
 
 struct emul_case {

@@ -8,6 +8,7 @@
 #include "tests/unit/emul_native.h"
 
 #define PF_WRITE 2 /* in the error code */
+#define FRAME_BYTES 6 /* of an exception in real mode */
 
 /* RF and TF are not the emulator's; AC is never set before. */
 #define COMPARED_FLAGS \
@@ -82,6 +83,38 @@ static bool lands_in_itself(const struct run *r)
 	return r->res == EMUL_OK && r->fake.regs.rip - r->t->regs.rip < r->t->insn.len;
 }
 
+/* The exception that ends it needs three words of stack, without a wrap inside of one. */
+static bool has_room_for_frame(const struct run *r)
+{
+	uint16_t sp = r->fake.regs.gpr[REG_RSP];
+
+	return !(sp & 1) || sp > FRAME_BYTES;
+}
+
+static bool is_segment_fault(const struct run *r)
+{
+	unsigned vector = r->fake.ctx.fault.vector;
+
+	return r->res == EMUL_FAULT && (vector == VEC_SS || vector == VEC_GP);
+}
+
+static bool branches_out(const struct run *r)
+{
+	uint64_t cs = r->bed->mode == 8 ? 0 : r->t->seg[SEG_CS].base;
+
+	return r->res == EMUL_OK && r->fake.regs.rip + cs - r->bed->code_la >= r->bed->code_size;
+}
+
+/* What would do harm if it ran, or where this CPU is known to be none to compare with. */
+static bool must_not_run(const struct run *r)
+{
+	const struct emul_bed *bed = r->bed;
+
+	return r->fake.wild || lands_in_itself(r) || (bed->stays_in_code && branches_out(r)) ||
+	       (bed->no_segment_faults && is_segment_fault(r)) ||
+	       (bed->frames_on_stack && !has_room_for_frame(r));
+}
+
 /* --- the CPU ----------------------------------------------------------------------------- */
 
 static void run_natively(struct run *r)
@@ -147,6 +180,11 @@ static bool ended_nowhere(const struct run *r)
 	return s->vector == VEC_GP && r->bed->mode != 8 && s->rip > r->t->seg[SEG_CS].limit;
 }
 
+static bool updates_memory(const struct insn *i)
+{
+	return (i->desc->flags & (IF_R | IF_W)) == (IF_R | IF_W) && i->mod != 3;
+}
+
 /* Two faults, and the CPU chose the other one. CALL: AMD pushes before it looks at the target,
  * the SDM's text has it the other way round. CMPXCHG16B by rBP: alignment or canonical form. */
 static bool order_is_the_cpus(const struct run *r)
@@ -171,6 +209,8 @@ static bool same_fault(const struct run *r)
 		return differs(r, "exception", s->vector, 0xff);
 	if (s->vector != fault->vector)
 		return differs(r, "vector", s->vector, fault->vector);
+	if (s->vector == VEC_PF && r->bed->updates_write_late && updates_memory(&r->t->insn))
+		return true;
 	if (s->vector == VEC_PF && s->cr2 != fault->cr2)
 		return differs(r, "CR2", s->cr2, fault->cr2);
 	if (s->error != fault->error)
@@ -183,9 +223,12 @@ static bool same_fault(const struct run *r)
 static uint64_t unpredictable_flags(const struct run *r)
 {
 	const struct insn *i = &r->t->insn;
+	bool shift = i->op >= INSN_ROL && i->op <= INSN_SHRD;
 
 	if (r->res == EMUL_OK)
-		return emul_undefined_flags(i);
+		return emul_undefined_flags(i) | (shift ? r->bed->shifts_undefined : 0);
+	if (r->bed->updates_write_late && updates_memory(i))
+		return ARITH;
 	return i->op == INSN_CMPS || i->op == INSN_SCAS ? ARITH : 0;
 }
 
@@ -194,7 +237,8 @@ static bool same_registers(const struct run *r)
 	const struct native_state *s = &r->cpu;
 	const struct cpu_regs *e = &r->fake.regs;
 	uint64_t mask = r->bed->mode == 8 ? UINT64_MAX : 0xffffffff;
-	uint64_t flags = COMPARED_FLAGS & ~unpredictable_flags(r);
+	uint64_t flags = COMPARED_FLAGS & ~unpredictable_flags(r) &
+			 (r->bed->frames_on_stack ? 0xffff : UINT64_MAX);
 	uint64_t rip = s->rip - (s->vector == VEC_BP ? 1 : 0);
 
 	if (rip != e->rip)
@@ -207,8 +251,22 @@ static bool same_registers(const struct run *r)
 	return true;
 }
 
-static bool same_memory(const struct run *r, const uint8_t *emulated)
+/* The exception's frame is none of the instruction's doing. */
+static void take_over_frame(const struct run *r, uint8_t *emulated)
 {
+	for (unsigned i = 1; i <= FRAME_BYTES; i++) {
+		uint16_t sp = r->cpu.gpr[REG_RSP] - i;
+		uint64_t at = r->t->seg[SEG_SS].base + sp - r->bed->data_la;
+
+		if (at < r->bed->data_size)
+			emulated[at] = r->bed->data[at];
+	}
+}
+
+static bool same_memory(const struct run *r, uint8_t *emulated)
+{
+	if (r->bed->frames_on_stack)
+		take_over_frame(r, emulated);
 	if (!memcmp(r->bed->data, emulated, r->bed->data_size))
 		return true;
 	for (unsigned i = 0; i < r->bed->data_size; i++)
@@ -217,19 +275,28 @@ static bool same_memory(const struct run *r, const uint8_t *emulated)
 	return true;
 }
 
+static bool same_device(const struct run *r, uint64_t emulated)
+{
+	uint64_t cpu = r->bed->device_take ? r->bed->device_take() : 0;
+
+	return cpu == emulated || differs(r, "device", cpu, emulated);
+}
+
 /* Emulated first, so that what would touch memory of the test's own never runs natively. */
 enum emul_verdict emul_compare(const struct emul_case *t, const struct emul_bed *bed,
 			       const struct emul_ops *ops)
 {
 	static uint8_t before[EMUL_DATA_MAX], emulated[EMUL_DATA_MAX];
 	struct run r = { .t = t, .bed = bed };
+	uint64_t device_emulated;
 	bool same;
 
 	memcpy(before, bed->data, bed->data_size);
 	emulate(&r, ops);
+	device_emulated = bed->device_take ? bed->device_take() : 0;
 	memcpy(emulated, bed->data, bed->data_size);
 	memcpy(bed->data, before, bed->ro_la - bed->data_la);
-	if (r.fake.wild || lands_in_itself(&r)) {
+	if (must_not_run(&r)) {
 		emul_counts.skipped++;
 		return EMUL_SKIPPED;
 	}
@@ -241,7 +308,8 @@ enum emul_verdict emul_compare(const struct emul_case *t, const struct emul_bed 
 	same = r.cpu.vector == VEC_BP || ended_nowhere(&r) || same_fault(&r);
 	if (same && r.cpu.vector == VEC_BP && r.res != EMUL_OK)
 		same = differs(&r, "exception", VEC_BP, r.fake.ctx.fault.vector);
-	if (!same || !same_registers(&r) || !same_memory(&r, emulated))
+	if (!same || !same_registers(&r) || !same_memory(&r, emulated) ||
+	    !same_device(&r, device_emulated))
 		return EMUL_DIFFERS;
 	emul_counts.same++;
 	if (r.res == EMUL_FAULT)
