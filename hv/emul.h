@@ -133,6 +133,11 @@ uint64_t insn_offset(const struct cpu_regs *regs, const struct insn *insn);
  * registers instead). Checks nothing. c->regs->rip is the instruction's own. */
 uint64_t insn_ea(const struct emul_ctx *c, const struct insn *insn);
 
+/* The same with the checks of segment and canonical form for an access of `size` bytes:
+ * EMUL_OK and *la, or EMUL_FAULT. For instructions that an exit handler executes. */
+must_check enum emul_result emul_locate(struct emul_ctx *c, const struct insn *insn, unsigned size,
+					bool write, uint64_t *la);
+
 /*
  * Execute one instruction that was decoded for c->mode, or a bounded number of iterations of
  * a REP form: EMUL_OK with rip still at it means that it is not done. Completed iterations

@@ -127,6 +127,14 @@ uint64_t insn_ea(const struct emul_ctx *c, const struct insn *i)
 	return c->mode == 8 ? s.base + off : (uint32_t)(s.base + off);
 }
 
+enum emul_result emul_locate(struct emul_ctx *c, const struct insn *i, unsigned size, bool write,
+			     uint64_t *la)
+{
+	struct exec x = { .c = c, .i = i, .r = *c->regs };
+
+	return emul_linear(&x, i->seg, insn_offset(c->regs, i), size, write, la);
+}
+
 enum emul_result emul_load(struct exec *x, unsigned seg, uint64_t off, unsigned size, uint64_t *v)
 {
 	uint64_t la;

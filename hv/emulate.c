@@ -267,13 +267,28 @@ static bool accessed(struct vcpu *v, const struct vcpu_emul *e, enum emul_result
 	return r == EMUL_OK;
 }
 
+static enum emul_result read_msw(struct vcpu_emul *e, const struct insn *insn, uint16_t *msw)
+{
+	uint64_t la;
+	enum emul_result r = emul_locate(&e->ctx, insn, sizeof(*msw), false, &la);
+
+	return r == EMUL_OK ? emul_read(&e->ctx, la, msw, sizeof(*msw)) : r;
+}
+
+static enum emul_result write_msw(struct vcpu_emul *e, const struct insn *insn, uint16_t msw)
+{
+	uint64_t la;
+	enum emul_result r = emul_locate(&e->ctx, insn, sizeof(msw), true, &la);
+
+	return r == EMUL_OK ? emul_write(&e->ctx, la, &msw, sizeof(msw)) : r;
+}
+
 void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn)
 {
 	struct vcpu_emul e = context(v);
 	uint16_t msw = v->regs.gpr[insn->rm];
 
-	if (insn->mod == 3 ||
-	    accessed(v, &e, emul_read(&e.ctx, insn_ea(&e.ctx, insn), &msw, sizeof(msw))))
+	if (insn->mod == 3 || accessed(v, &e, read_msw(&e, insn, &msw)))
 		exit_lmsw(v, msw, insn->len);
 }
 
@@ -284,9 +299,7 @@ void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 	uint64_t *gpr = &v->regs.gpr[insn->rm];
 
 	if (insn->mod != 3) {
-		uint16_t msw = v->cr0;
-
-		if (!accessed(v, &e, emul_write(&e.ctx, insn_ea(&e.ctx, insn), &msw, sizeof(msw))))
+		if (!accessed(v, &e, write_msw(&e, insn, (uint16_t)v->cr0)))
 			return;
 	} else if (insn->op_size == 2) {
 		*gpr = (*gpr & ~UINT64_C(0xffff)) | (uint16_t)v->cr0;

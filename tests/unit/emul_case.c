@@ -325,8 +325,8 @@ static void randomize_registers(struct emul_case *t, const struct emul_bed *bed)
 {
 	for (unsigned i = 0; i < NR_GPRS; i++)
 		t->regs.gpr[i] = emul_random_value() & mask_of(bed->mode == 8 ? 8 : 4);
-	t->regs.rflags = RFLAGS_FIXED | (bed->cpl == 3 ? RFLAGS_IF : 0) |
-			 (emul_random64() & (ARITH | bed->flags)) | (below(4) ? 0 : RFLAGS_DF);
+	t->regs.rflags = RFLAGS_FIXED | bed->flags_set | (emul_random64() & (ARITH | bed->flags)) |
+			 (below(4) ? 0 : RFLAGS_DF);
 }
 
 uint8_t *emul_case_code(const struct emul_case *t, const struct emul_bed *bed)

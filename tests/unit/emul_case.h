@@ -31,6 +31,7 @@ struct emul_bed {
 	uint64_t base_mask; /* 64-bit mode: bits that a random base of FS and GS may have */
 	/* With a 16-bit stack segment ESP's upper half can only be this. */
 	uint32_t esp_high;
+	uint64_t flags_set; /* before each instruction */
 	uint64_t flags; /* that may be random before the instruction, beside the arithmetic */
 	/* Harmless ports; cpl 0 only. The byte before io_end is also that of wider accesses. */
 	uint16_t io_end, io_imm_byte, io_imm_wide;

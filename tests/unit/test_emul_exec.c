@@ -350,6 +350,28 @@ static void updates_fault_page_by_page(void **state)
 	assert_int_equal(f.reads, 0);
 }
 
+/* For LMSW and SMSW, which exit handlers execute. */
+static void located_operands_are_checked(void **state)
+{
+	struct insn insn;
+	uint64_t la;
+
+	(void)state;
+	start(4);
+	f.seg[SEG_DS] = (struct segment){ .base = LA, .limit = 9, .attr = f.seg[SEG_DS].attr };
+	f.regs.gpr[REG_RBX] = 8;
+	assert_int_equal(insn_decode(&insn, (const uint8_t *)"\x0f\x01\x33", 3, 4), 0); /* lmsw */
+	assert_int_equal(emul_locate(&f.ctx, &insn, 2, false, &la), EMUL_OK);
+	assert_int_equal(la, LA + 8);
+	f.regs.gpr[REG_RBX] = 9;
+	assert_int_equal(emul_locate(&f.ctx, &insn, 2, false, &la), EMUL_FAULT);
+	assert_fault(VEC_GP, true, 0);
+	f.regs.gpr[REG_RBX] = 8;
+	f.seg[SEG_DS].attr &= ~2u; /* read-only: SMSW may not */
+	assert_int_equal(emul_locate(&f.ctx, &insn, 2, true, &la), EMUL_FAULT);
+	assert_fault(VEC_GP, true, 0);
+}
+
 static void rep_stops_and_goes_on(void **state)
 {
 	unsigned calls = 0;
@@ -554,6 +576,7 @@ int main(void)
 		cmocka_unit_test(cmpxchg_pairs),
 		cmocka_unit_test(updates_ask_for_write_access),
 		cmocka_unit_test(updates_fault_page_by_page),
+		cmocka_unit_test(located_operands_are_checked),
 		cmocka_unit_test(rep_stops_and_goes_on),
 		cmocka_unit_test(rep_fault_keeps_what_is_done),
 		cmocka_unit_test(rep_with_nothing_to_do),

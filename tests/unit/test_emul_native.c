@@ -185,6 +185,7 @@ static void make_bed(struct emul_bed *bed, unsigned mode)
 					    : ARRAY_SIZE(code_segs16),
 		.base_mask = BIT(46) - 1, /* what Linux lets a program have */
 		.esp_high = native_esp_high(),
+		.flags_set = RFLAGS_IF,
 	};
 }
 

@@ -23,7 +23,8 @@
 #define CODE16 (SEG_S | SEG_P | 11u) /* readable, accessed */
 #define CODE32 (CODE16 | SEG_DB)
 
-const char *const bed_name[NR_BEDS] = { "64-bit", "32-bit", "16-bit protected", "real mode" };
+const char *const bed_name[NR_BEDS] = { "64-bit", "32-bit", "16-bit protected", "real mode",
+					 "64-bit, emulated writes" };
 
 extern uint64_t gdt[64], low_table[512];
 extern uint8_t native_stubs[], native_ist_top[], native_esp[];
@@ -152,6 +153,14 @@ static void choose_real(struct emul_bed *bed)
 	bed->ro_la = bed->data_la + bed->data_size;
 }
 
+static void choose_forced(struct emul_bed *bed)
+{
+	for (uint32_t page = 0; page < DATA_BYTES; page += PAGE_SIZE)
+		map(DATA_AT + page, PTE_P | PTE_U);
+	bed->flags_set = RFLAGS_AC;
+	bed->ro_la = bed->data_la + bed->data_size;
+}
+
 static void choose_64(struct emul_bed *bed)
 {
 	bed->data_seg = bed->stack_seg = &flat64;
@@ -163,7 +172,7 @@ static void choose_64(struct emul_bed *bed)
 void bed_make(struct emul_bed *bed, enum bed_kind kind, bool on_qemu)
 {
 	*bed = (struct emul_bed){
-		.mode = kind == BED_64 ? 8 : kind == BED_32 ? 4 : 2,
+		.mode = kind == BED_64 || kind == BED_FORCED ? 8 : kind == BED_32 ? 4 : 2,
 		.cpl = 0,
 		.protected_mode = true,
 		.data = (uint8_t *)(uintptr_t)DATA_AT,
@@ -185,12 +194,14 @@ void bed_make(struct emul_bed *bed, enum bed_kind kind, bool on_qemu)
 		.shifts_undefined = on_qemu ? RFLAGS_OF : 0,
 		.stays_in_code = true,
 	};
-	if (kind == BED_64)
+	if (bed->mode == 8)
 		choose_64(bed);
 	else if (kind == BED_REAL)
 		choose_real(bed);
 	else
 		choose_from_protected(bed, kind);
+	if (kind == BED_FORCED)
+		choose_forced(bed);
 }
 
 bool bed_checks_segments(void)

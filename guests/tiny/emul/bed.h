@@ -14,7 +14,10 @@
 #define CODE_AT 0x50000u
 #define CODE_BYTES 0x10000u
 
-enum bed_kind { BED_64, BED_32, BED_16, BED_REAL, NR_BEDS };
+/* BED_FORCED: 64-bit code, data in read-only user pages, CR0.WP=0, CR4.SMAP=1 and AC: the one
+ * state that no page table of a hypervisor can stand in for, so that under xihv all writes go
+ * through its emulator. */
+enum bed_kind { BED_64, BED_32, BED_16, BED_REAL, BED_FORCED, NR_BEDS };
 extern const char *const bed_name[NR_BEDS];
 
 /* Descriptor tables, handlers, page tables; once. */

@@ -28,7 +28,12 @@ static enum bed_kind kind;
 
 void native_choose(enum bed_kind k)
 {
+	uint64_t cr0;
+
 	kind = k;
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	cr0 = k == BED_FORCED ? cr0 & ~CR0_WP : cr0 | CR0_WP;
+	__asm__ volatile("mov %0, %%cr0" : : "r"(cr0) : "memory");
 	if (k == BED_REAL)
 		memcpy((void *)(uintptr_t)LOW, real_low, (size_t)(real_low_end - real_low));
 }
@@ -55,6 +60,16 @@ static void run_real(struct native_state *s)
 	s->vector = r->vector & 0xff;
 }
 
+/* Only around the instruction: our own code touches the data too. */
+static void set_smap(bool on)
+{
+	uint64_t cr4;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	cr4 = on ? cr4 | CR4_SMAP : cr4 & ~CR4_SMAP;
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
 void native_run(struct native_state *s)
 {
 	if (kind == BED_REAL) {
@@ -62,7 +77,11 @@ void native_run(struct native_state *s)
 		return;
 	}
 	native_current = s;
+	if (kind == BED_FORCED)
+		set_smap(true);
 	native_enter(s);
+	if (kind == BED_FORCED)
+		set_smap(false);
 	native_current = NULL;
 }
 

@@ -11,6 +11,7 @@ MSR_EFER	equ 0xc0000080
 EFER_LME	equ 1 << 8
 CR0_SET		equ 1 << 31 | 1 << 16 | 1 << 5 | 1 << 1 | 1	; PG, WP, NE, MP, PE
 PTE_P_W		equ 3
+PTE_U		equ 4		; of tables: their pages decide
 PTE_PS		equ 1 << 7
 PAGE		equ 4096
 STACK_BYTES	equ 65536
@@ -35,13 +36,13 @@ _start:
 	mov	ecx, 7 * PAGE / 4
 	xor	eax, eax
 	rep stosd
-	mov	dword [pml4], pdpt + PTE_P_W
-	mov	dword [directory], low_table + PTE_P_W
+	mov	dword [pml4], pdpt + PTE_P_W + PTE_U
+	mov	dword [directory], low_table + PTE_P_W + PTE_U
 	xor	ecx, ecx
 .pdpt:
 	mov	eax, ecx
 	shl	eax, 12
-	add	eax, directory + PTE_P_W
+	add	eax, directory + PTE_P_W + PTE_U
 	mov	[pdpt + ecx * 8], eax
 	inc	ecx
 	cmp	ecx, 4
