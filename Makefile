@@ -169,7 +169,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 format: ## rewrite all C files by .clang-format
-	$(Q)clang-format -i $(foreach d,$(DIRS) tests/unit tests/fuzz tests/bench guests/tiny guests/tiny/rt guests/images,\
+	$(Q)clang-format -i $(foreach d,$(DIRS) tests/unit tests/fuzz tests/bench guests/tiny guests/tiny/rt guests/tiny/emul guests/images,\
 		$(wildcard $(d)/*.[ch]))
 
 clean: ## remove build/ (downloads are kept elsewhere)

@@ -24,7 +24,7 @@
 #define CODE32 (CODE16 | SEG_DB)
 
 const char *const bed_name[NR_BEDS] = { "64-bit", "32-bit", "16-bit protected", "real mode",
-					 "64-bit, emulated writes" };
+					"64-bit, emulated writes" };
 
 extern uint64_t gdt[64], low_table[512];
 extern uint8_t native_stubs[], native_ist_top[], native_esp[];
@@ -172,7 +172,9 @@ static void choose_64(struct emul_bed *bed)
 void bed_make(struct emul_bed *bed, enum bed_kind kind, bool on_qemu)
 {
 	*bed = (struct emul_bed){
-		.mode = kind == BED_64 || kind == BED_FORCED ? 8 : kind == BED_32 ? 4 : 2,
+		.mode = kind == BED_64 || kind == BED_FORCED ? 8
+			: kind == BED_32		     ? 4
+							     : 2,
 		.cpl = 0,
 		.protected_mode = true,
 		.data = (uint8_t *)(uintptr_t)DATA_AT,

@@ -93,8 +93,8 @@ int snprintf(char *buf, size_t n, const char *fmt, ...)
 /* The number behind "n=" on the command line. */
 static unsigned asked_rounds(const struct boot_info *info)
 {
-	const char *p = info->flags & BOOT_HAS_CMDLINE ? (const char *)(uintptr_t)info->cmdline :
-							 "";
+	const char *p = info->flags & BOOT_HAS_CMDLINE ? (const char *)(uintptr_t)info->cmdline
+						       : "";
 	unsigned n = 0;
 
 	while ((p = strchr(p, 'n')) && p[1] != '=')
@@ -107,6 +107,7 @@ static unsigned asked_rounds(const struct boot_info *info)
 /* --- forms ------------------------------------------------------------------------------ */
 
 static bool has_movbe, has_smap, on_qemu;
+static bool writes_fault; /* and are emulated */
 
 static void ask_processor(void)
 {
@@ -167,6 +168,11 @@ static bool qemu_differs(const struct insn *i)
 		break;
 	case INSN_RET: /* the immediate has a sign there */
 		if (i->imm > INT16_MAX)
+			return true;
+		break;
+	case INSN_RCL:
+	case INSN_RCR: /* CF is changed when the write faults: who finishes it has the wrong one */
+		if (writes_fault && i->mod != 3)
 			return true;
 		break;
 	case INSN_SHLD:
@@ -236,6 +242,7 @@ static void run_bed(enum bed_kind kind, unsigned rounds)
 	unsigned n, missing, differences = 0;
 
 	bed_make(&bed, kind, on_qemu);
+	writes_fault = kind == BED_FORCED;
 	native_choose(kind);
 	device_take();
 	memset(compared, 0, sizeof(compared));
@@ -252,8 +259,8 @@ static void run_bed(enum bed_kind kind, unsigned rounds)
 	emul_report("%s %s: %u variants of forms, %lu cases, faulted: #DE %lu #SS %lu #GP %lu #PF "
 		    "%lu; %u differ, %u never compared",
 		    differences || missing ? "FAIL" : "ok", bed_name[kind], n, emul_counts.same,
-		    emul_counts.fault[VEC_DE], emul_counts.fault[VEC_SS],
-		    emul_counts.fault[VEC_GP], emul_counts.fault[VEC_PF], differences, missing);
+		    emul_counts.fault[VEC_DE], emul_counts.fault[VEC_SS], emul_counts.fault[VEC_GP],
+		    emul_counts.fault[VEC_PF], differences, missing);
 }
 
 static _Noreturn void finish(bool passed)
