@@ -172,9 +172,6 @@ enum emul_result emul_read_operand(struct exec *x, unsigned k, unsigned size, ui
 	case OPN_ACC:
 		*v = x->r.gpr[REG_RAX] & size_mask(size);
 		return EMUL_OK;
-	case OPN_DX:
-		*v = x->r.gpr[REG_RDX] & 0xffff;
-		return EMUL_OK;
 	case OPN_CL:
 		*v = x->r.gpr[REG_RCX] & 0xff;
 		return EMUL_OK;

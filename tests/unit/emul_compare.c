@@ -80,7 +80,10 @@ static void emulate(struct run *r, const struct emul_ops *ops)
 /* A branch into its own bytes would go on, perhaps for ever. */
 static bool lands_in_itself(const struct run *r)
 {
-	return r->res == EMUL_OK && r->fake.regs.rip - r->t->regs.rip < r->t->insn.len;
+	const struct insn *i = &r->t->insn;
+
+	return r->res == EMUL_OK && i->op >= INSN_CALL && i->op <= INSN_JCXZ &&
+	       r->fake.regs.rip - r->t->regs.rip < i->len;
 }
 
 /* The exception that ends it needs three words of stack, without a wrap inside of one. */

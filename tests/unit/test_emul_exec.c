@@ -495,6 +495,9 @@ static void popf_by_privilege(void **state)
 	f.regs.rflags |= RFLAGS_VM;
 	assert_int_equal(RUN("\x9d"), EMUL_FAULT);
 	assert_fault(VEC_GP, true, 0);
+	f.ctx.fault.vector = 0;
+	assert_int_equal(RUN("\x9c"), EMUL_FAULT); /* pushf */
+	assert_fault(VEC_GP, true, 0);
 }
 
 static void pop_to_an_address_by_rsp(void **state)

@@ -103,18 +103,14 @@ static const struct planned_segment stack_plan32[] = {
 static const struct planned_segment code_plan32[] = {
 	{ { .base = 0, .limit = CODE_AT + CODE_SIZE - 1, .big = true, .kind = NATIVE_CODE },
 	  false },
-	{ { .base = CODE_AT,
-	    .limit = CODE_SIZE - 1,
-	    .big = true,
-	    .read_only = true,
-	    .kind = NATIVE_CODE },
+	{ { .base = CODE_AT, .limit = CODE_SIZE - 1, .big = true, .kind = NATIVE_CODE }, false },
+	{ { .base = 0, .limit = 0xffff, .big = true, .read_only = true, .kind = NATIVE_CODE },
 	  false },
 	{ { .base = 0, .limit = 0xfffff, .pages = true, .big = true, .kind = NATIVE_CODE }, true },
 };
 static const struct planned_segment code_plan16[] = {
 	{ { .base = 0, .limit = CODE_AT + CODE_SIZE - 1, .kind = NATIVE_CODE }, false },
-	{ { .base = CODE_AT, .limit = CODE_SIZE - 1, .read_only = true, .kind = NATIVE_CODE },
-	  false },
+	{ { .base = 0, .limit = 0xffff, .read_only = true, .kind = NATIVE_CODE }, false },
 	{ { .base = CODE_AT - 0x1000, .limit = 0xffff, .kind = NATIVE_CODE }, false },
 };
 
