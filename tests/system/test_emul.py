@@ -7,7 +7,7 @@ import pytest
 import xihv
 from machine import Machine
 
-# Without SMAP on the processor there are no writes that xihv must emulate.
+# How many checks: 5 with SMAP, without which there are no writes that xihv must emulate.
 GUESTS = {"emul": 5, "privileged": None}
 
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Offsets are known to assembly: see native_offsets_hold(). */
+/* Assembly knows the offsets: emul_native.c, guests/tiny/emul/layout.inc. */
 struct native_state {
 	uint64_t gpr[16]; /* in encoding order */
 	uint64_t rip, rflags;
