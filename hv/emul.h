@@ -96,6 +96,8 @@ struct emul_ctx;
 struct emul_ops {
 	enum emul_result (*read)(struct emul_ctx *c, uint64_t la, void *buf, unsigned size);
 	enum emul_result (*write)(struct emul_ctx *c, uint64_t la, const void *buf, unsigned size);
+	/* Whether a write of `size` bytes would go through; changes nothing. */
+	enum emul_result (*check_write)(struct emul_ctx *c, uint64_t la, unsigned size);
 	/* Atomic: if *la == *expected store *desired, else *expected = *la; size 1..16. Needs
 	 * write access in both cases. EMUL_NO_LOCK, nothing done: that cannot be had there (a
 	 * device, ROM, two pages), the emulator makes plain accesses as a bus without LOCK does. */
@@ -130,6 +132,11 @@ uint64_t insn_offset(const struct cpu_regs *regs, const struct insn *insn);
 /* Linear address of the memory operand at `insn` (its start for string forms is in the
  * registers instead). Checks nothing. c->regs->rip is the instruction's own. */
 uint64_t insn_ea(const struct emul_ctx *c, const struct insn *insn);
+
+/* The same with the checks of segment and canonical form for an access of `size` bytes:
+ * EMUL_OK and *la, or EMUL_FAULT. For instructions that an exit handler executes. */
+must_check enum emul_result emul_locate(struct emul_ctx *c, const struct insn *insn, unsigned size,
+					bool write, uint64_t *la);
 
 /*
  * Execute one instruction that was decoded for c->mode, or a bounded number of iterations of

@@ -193,7 +193,7 @@ static inline unsigned operand_size(uint32_t flags, const struct prefixes *p, un
 	if (flags & IF_NATURAL)
 		return mode == 8 ? 8 : 4;
 	if (mode != 8)
-		return (mode == 4) != p->opsize ? 4 : 2;
+		return (mode == 4) != p->opsize || (flags & IF_MIN32) ? 4 : 2;
 	if (p->rex & REX_W)
 		size = 8;
 	else if (p->opsize)
@@ -265,7 +265,7 @@ static unsigned source_size(const struct insn_desc *d, unsigned op_size)
 		if (d->opnd[i] == OPN_RM16)
 			return 2;
 		if (d->opnd[i] == OPN_RM32)
-			return MIN(op_size, 4);
+			return 4;
 	}
 	return op_size;
 }
@@ -279,6 +279,9 @@ static int check_form(struct insn *o, const struct prefixes *p, uint32_t flags)
 		/* Intel ignores 66 on near branches, AMD cuts rip to 16 bits (SDM Vol. 2A
 		 * 2.2.1.7, APM Vol. 3 1.2.2): leave those to the CPU. */
 		if ((flags & IF_F64) && p->opsize && !(p->rex & REX_W))
+			return -ENOTSUP;
+		/* MOVSXD to 16 bits: Intel reads 16, AMD 32 (SDM Vol. 2B, APM Vol. 3, MOVSXD). */
+		if ((flags & IF_ONLY64) && o->op_size == 2)
 			return -ENOTSUP;
 	} else if (flags & IF_ONLY64) {
 		return -ENOTSUP;

@@ -11,8 +11,6 @@
 #define TYPE_EXPAND_DOWN BIT(2) /* data */
 #define TYPE_WRITABLE BIT(1) /* data; of code: readable */
 
-#define PF_ERROR_WRITE 2u
-
 /* Other vCPUs may win that often before the guest is let run, so that an exit ends (I14). */
 #define ATOMIC_TRIES 64
 
@@ -129,6 +127,14 @@ uint64_t insn_ea(const struct emul_ctx *c, const struct insn *i)
 	return c->mode == 8 ? s.base + off : (uint32_t)(s.base + off);
 }
 
+enum emul_result emul_locate(struct emul_ctx *c, const struct insn *i, unsigned size, bool write,
+			     uint64_t *la)
+{
+	struct exec x = { .c = c, .i = i, .r = *c->regs };
+
+	return emul_linear(&x, i->seg, insn_offset(c->regs, i), size, write, la);
+}
+
 enum emul_result emul_load(struct exec *x, unsigned seg, uint64_t off, unsigned size, uint64_t *v)
 {
 	uint64_t la;
@@ -166,9 +172,6 @@ enum emul_result emul_read_operand(struct exec *x, unsigned k, unsigned size, ui
 	case OPN_ACC:
 		*v = x->r.gpr[REG_RAX] & size_mask(size);
 		return EMUL_OK;
-	case OPN_DX:
-		*v = x->r.gpr[REG_RDX] & 0xffff;
-		return EMUL_OK;
 	case OPN_CL:
 		*v = x->r.gpr[REG_RCX] & 0xff;
 		return EMUL_OK;
@@ -201,14 +204,12 @@ enum emul_result emul_read_operand(struct exec *x, unsigned k, unsigned size, ui
 	}
 }
 
-/* The CPU asks for write access right away. */
-static enum emul_result read_to_update(struct exec *x, uint64_t *v, unsigned size)
+/* The CPU asks for write access right away, page by page. */
+static enum emul_result read_to_update(struct exec *x, void *v, unsigned size)
 {
-	enum emul_result res = x->c->ops->read(x->c, x->la, v, size);
+	enum emul_result res = x->c->ops->check_write(x->c, x->la, size);
 
-	if (res == EMUL_FAULT && x->c->fault.vector == VEC_PF)
-		x->c->fault.error |= PF_ERROR_WRITE;
-	return res;
+	return res == EMUL_OK ? x->c->ops->read(x->c, x->la, v, size) : res;
 }
 
 enum emul_result emul_update(struct exec *x, unsigned size)
@@ -247,7 +248,7 @@ enum emul_result emul_compare_exchange(struct exec *x, void *expected, const voi
 
 	if (res != EMUL_NO_LOCK)
 		return res;
-	res = ops->read(x->c, x->la, old, size);
+	res = read_to_update(x, old, size);
 	if (res != EMUL_OK)
 		return res;
 	*done = memcmp(old, expected, size) == 0;

@@ -106,18 +106,14 @@ static enum emul_result step_scas(struct exec *x)
 	return EMUL_OK;
 }
 
-/* Whether the destination of INS can be written, before the port gives away its data: a
- * compare-exchange of a value with itself changes nothing. */
+/* Whether the destination of INS can be written, before the port gives away its data. */
 static enum emul_result probe_destination(struct exec *x)
 {
-	uint64_t la, expected = 0, desired = 0;
+	uint64_t la;
 	unsigned size = x->i->op_size;
-	bool done;
 	enum emul_result res = emul_linear(x, SEG_ES, destination_offset(x), size, true, &la);
 
-	if (res == EMUL_OK)
-		res = x->c->ops->cmpxchg(x->c, la, &expected, &desired, size, &done);
-	return res == EMUL_NO_LOCK ? EMUL_OK : res; /* not worth a write to a device */
+	return res == EMUL_OK ? x->c->ops->check_write(x->c, la, size) : res;
 }
 
 static enum emul_result step_ins(struct exec *x)

@@ -181,7 +181,8 @@ static const struct insn_desc bsr_lzcnt[4] = {
 	ROW("bsr", INSN_BSR, OPN_REG, OPN_RM, RW),
 };
 
-static const struct insn_desc movnti[4] = { ROW("movnti", INSN_MOV, OPN_MEM, OPN_REG, IF_W) };
+static const struct insn_desc movnti[4] = { ROW("movnti", INSN_MOV, OPN_MEM, OPN_REG,
+						IF_W | IF_MIN32) };
 static const struct insn_desc vmread[4] = { ROW("vmread", INSN_VMREAD, OPN_RM, OPN_REG,
 						IF_W | IF_NATURAL) };
 static const struct insn_desc vmwrite[4] = { ROW("vmwrite", INSN_VMWRITE, OPN_REG, OPN_RM,

@@ -65,7 +65,7 @@ enum emul_operand {
 	OPN_RM, /* E; from here on a ModRM byte follows */
 	OPN_RM8,
 	OPN_RM16,
-	OPN_RM32, /* 16 bits with a 16-bit operand size */
+	OPN_RM32,
 	OPN_MEM, /* M: mod 3 is undefined */
 	OPN_GPR, /* R: rm is a register whatever mod says */
 	OPN_REG, /* G */
@@ -114,6 +114,8 @@ enum insn_flags {
 	IF_RM_IS_REG = 1 << 18, /* mod is ignored */
 	IF_NARROW = 1 << 19, /* the source is smaller than the operand size */
 	IF_SREG = 1 << 20, /* modrm.reg is a segment register */
+
+	IF_MIN32 = 1 << 21, /* operand size is 4 where it would be 2 */
 };
 
 #define IF_OF_OPERAND(k)                                                            \

@@ -91,6 +91,18 @@ static enum emul_result emul_read(struct emul_ctx *c, uint64_t la, void *buf, un
 	return read_part(c, la + first, (uint8_t *)buf + first, size - first);
 }
 
+static enum emul_result emul_check_write(struct emul_ctx *c, uint64_t la, unsigned size)
+{
+	unsigned first = first_part(la, size);
+	void *ram;
+	gpa_t gpa;
+	enum emul_result r = resolve(c, la, MMU_ACC_WRITE, &gpa, &ram);
+
+	if (r != EMUL_OK || first == size)
+		return r;
+	return resolve(c, la + first, MMU_ACC_WRITE, &gpa, &ram);
+}
+
 struct ram_write {
 	const void *buf;
 	unsigned size;
@@ -223,6 +235,7 @@ static void emul_get_segment(struct emul_ctx *c, enum seg s, struct segment *out
 static const struct emul_ops ops = {
 	.read = emul_read,
 	.write = emul_write,
+	.check_write = emul_check_write,
 	.cmpxchg = emul_cmpxchg,
 	.io_in = emul_io_in,
 	.io_out = emul_io_out,
@@ -283,13 +296,28 @@ static bool accessed(struct vcpu *v, const struct vcpu_emul *e, enum emul_result
 	return r == EMUL_OK;
 }
 
+static enum emul_result read_msw(struct vcpu_emul *e, const struct insn *insn, uint16_t *msw)
+{
+	uint64_t la;
+	enum emul_result r = emul_locate(&e->ctx, insn, sizeof(*msw), false, &la);
+
+	return r == EMUL_OK ? emul_read(&e->ctx, la, msw, sizeof(*msw)) : r;
+}
+
+static enum emul_result write_msw(struct vcpu_emul *e, const struct insn *insn, uint16_t msw)
+{
+	uint64_t la;
+	enum emul_result r = emul_locate(&e->ctx, insn, sizeof(msw), true, &la);
+
+	return r == EMUL_OK ? emul_write(&e->ctx, la, &msw, sizeof(msw)) : r;
+}
+
 void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn)
 {
 	struct vcpu_emul e = context(v);
 	uint16_t msw = v->regs.gpr[insn->rm];
 
-	if (insn->mod == 3 ||
-	    accessed(v, &e, emul_read(&e.ctx, insn_ea(&e.ctx, insn), &msw, sizeof(msw))))
+	if (insn->mod == 3 || accessed(v, &e, read_msw(&e, insn, &msw)))
 		exit_lmsw(v, msw, insn->len);
 }
 
@@ -300,9 +328,7 @@ void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 	uint64_t *gpr = &v->regs.gpr[insn->rm];
 
 	if (insn->mod != 3) {
-		uint16_t msw = v->cr0;
-
-		if (!accessed(v, &e, emul_write(&e.ctx, insn_ea(&e.ctx, insn), &msw, sizeof(msw))))
+		if (!accessed(v, &e, write_msw(&e, insn, (uint16_t)v->cr0)))
 			return;
 	} else if (insn->op_size == 2) {
 		*gpr = (*gpr & ~UINT64_C(0xffff)) | (uint16_t)v->cr0;

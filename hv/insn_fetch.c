@@ -5,6 +5,7 @@
  * exit, and the caller runs the guest again. Guarded by the CPU that runs the vCPU.
  */
 #include "hv/emul_table.h"
+#include "hv/errno.h"
 #include "hv/insn_cache.h"
 #include "hv/page.h"
 #include "hv/string.h"
@@ -84,12 +85,23 @@ static void note_region(struct insn_cache *c, uint64_t la)
 /* What lies outside the emulator's scope, whatever it is. */
 static const struct insn outside = { .op = INSN_NONE };
 
+/* A processor does that by itself, before the exit; QEMU's lets LOCK CLTS through to here,
+ * where running the guest again would never end. */
+static void refuse(struct vcpu *v, const struct insn *undefined)
+{
+	if (undefined->len)
+		vcpu_inject_ud(v);
+	else
+		vcpu_inject_gp(v);
+}
+
 /* Apart from the usual case, which then needs no stack. */
 static __attribute__((noinline)) const struct insn *
 decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 {
 	uint8_t bytes[INSN_MAX];
 	unsigned n;
+	int err;
 
 	note_region(v->icache, la);
 	if (e->la == la && e->insn.mode == mode && e->insn.len && find_code(v, e) &&
@@ -98,10 +110,13 @@ decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 	e->la = la;
 	e->generation = v->icache->generation - 1;
 	n = fetch(v, la, bytes);
-	if (n && insn_decode(&e->insn, bytes, n, mode) == 0)
+	err = n ? insn_decode(&e->insn, bytes, n, mode) : -ENOENT;
+	if (!err)
 		return &e->insn;
+	if (err == -EINVAL)
+		refuse(v, &e->insn);
 	e->insn.len = 0;
-	return n ? &outside : NULL;
+	return n && err != -EINVAL ? &outside : NULL;
 }
 
 const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode)

@@ -100,7 +100,8 @@ static inline void vcpu_skip(struct vcpu *v, unsigned len);
 
 /* The instruction at rip, decoded from the bytes that the processor fetched; _at: by a back
  * end that has its linear address and code size at hand. NULL: the bytes are not there any
- * more (another vCPU was quicker), run the guest again. op == INSN_NONE: outside the
+ * more (another vCPU was quicker), or are no instruction and the guest has its exception: run
+ * it again. op == INSN_NONE: outside the
  * emulator's scope. */
 const struct insn *vcpu_insn(struct vcpu *v);
 const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode);

@@ -20,9 +20,6 @@
 
 #define ACCESS_BITS (MMU_ACC_WRITE | MMU_ACC_USER | MMU_ACC_FETCH | MMU_ACC_AC)
 
-const char *const mmu_option_name[MMU_NR_OPTIONS] = { "large", "oos",	 "window",   "prefill",
-						      "reach", "global", "teardown", "split" };
-
 static const struct mmu_engine *const engines[] = {
 	&mmu_engine_xi, /* the first is the default */
 	&mmu_engine_vtlb,

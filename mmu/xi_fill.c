@@ -93,14 +93,17 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 	return child;
 }
 
-/* The table at `target` on the way to f->va, made where it is not there. MMU_FIXED with
- * *leaf; MMU_RETRY: what the walk saw is no longer so; MMU_FATAL: a table is no memory. */
+/*
+ * The table at `target` on the way to f->va, made where it is not there. MMU_FIXED with *leaf;
+ * MMU_RETRY: what the walk saw is no longer so. (A table that is no memory, but was when the
+ * walk read it: the p2m is about to tell. What reads as all ones leads to no memory.)
+ */
 static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage **leaf) MMU_LOCKED
 {
 	struct xi_spage *s = xi_root_for(f->x, f->v, f->va);
 
 	if (!s)
-		return MMU_FATAL;
+		return MMU_RETRY;
 	while (s->key.role.level > target) {
 		unsigned i = spte_index(f->va, xi_level_shift(s->key.role.level));
 		uint64_t e = s->page.spt[i];
@@ -110,7 +113,7 @@ static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage
 		s->writes = 0;
 		if (!child || !xi_same_key(&child->key, &k)) {
 			if (!k.role.direct && !xi_is_memory(f->x, k.gfn))
-				return MMU_FATAL;
+				return MMU_RETRY;
 			child = link_child(f, s, i, &k);
 		}
 		if (!child)

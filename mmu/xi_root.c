@@ -23,7 +23,8 @@ static union xi_role role_of(const struct mmu_vcpu *v)
 
 	r.level = mode == PAGING_4LEVEL ? XI_TOP_4LEVEL : XI_TOP_PAE;
 	r.mode = mode;
-	r.w = r.u = 1;
+	r.w = 1;
+	r.u = 1;
 	r.nxe = (mode == PAGING_4LEVEL || mode == PAGING_PAE) && (v->regs.efer & EFER_NXE);
 	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
 	r.wp = wp;

@@ -36,6 +36,7 @@ static void print_flags(FILE *out, uint32_t flags)
 		{ IF_F64, "64-bit forced" },
 		{ IF_NATURAL, "natural size" },
 		{ IF_MAX32, "up to 32 bits" },
+		{ IF_MIN32, "at least 32 bits" },
 		{ IF_MEM16, "memory 16 bits" },
 		{ IF_NO64, "not in 64-bit mode" },
 		{ IF_ONLY64, "64-bit mode only" },
@@ -128,7 +129,8 @@ void emul_doc_print(FILE *out)
 	      "opcode, I immediate, J relative target, O absolute offset, S, C, D segment, control\n"
 	      "and debug registers, X and Y string source and destination. LOCK: allowed where\n"
 	      "the destination is memory. All prefixes are understood everywhere; near branches\n"
-	      "with 66 in 64-bit mode are outside the scope, because the vendors differ.\n\n"
+	      "and movsxd with 66 in 64-bit mode are outside the scope, because the vendors\n"
+	      "differ.\n\n"
 	      "| opcode | mnemonic | operands | form | |\n|---|---|---|---|---|\n",
 	      out);
 	print_map(out, "", emul_map_1byte);

@@ -2,15 +2,10 @@
 /* The emulator's operations over a window of host memory. Single-threaded. */
 #include "tests/unit/emul_fake.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "hv/string.h"
 #include "hv/x86.h"
 
+#define PF_P 1
 #define PF_W 2
 #define PF_U 4
 
@@ -43,7 +38,8 @@ static enum emul_result reach(struct fake *f, uint64_t la, unsigned size, bool w
 			f->wild = true;
 		f->ctx.fault = (struct emul_fault){ .vector = VEC_PF,
 						    .has_error = true,
-						    .error = PF_U | (write ? PF_W : 0),
+						    .error = (ro ? PF_P : 0) | (write ? PF_W : 0) |
+							     (f->ctx.cpl == 3 ? PF_U : 0),
 						    .cr2 = a };
 		return EMUL_FAULT;
 	}
@@ -74,17 +70,24 @@ static enum emul_result fake_write(struct emul_ctx *c, uint64_t la, const void *
 	return r;
 }
 
+static enum emul_result fake_check_write(struct emul_ctx *c, uint64_t la, unsigned size)
+{
+	return reach(to_fake(c), la, size, true);
+}
+
 static enum emul_result fake_cmpxchg(struct emul_ctx *c, uint64_t la, void *expected,
 				     const void *desired, unsigned size, bool *done)
 {
 	struct fake *f = to_fake(c);
-	uint8_t *p = f->mem + (la - f->lo);
-	enum emul_result r = reach(f, la, size, true);
+	uint8_t *p;
+	enum emul_result r;
 
-	if (r != EMUL_OK)
-		return r;
 	if (f->is_device)
 		return EMUL_NO_LOCK;
+	r = reach(f, la, size, true);
+	if (r != EMUL_OK)
+		return r;
+	p = f->mem + (la - f->lo);
 	f->atomics++;
 	if (f->rivals) {
 		f->rivals--;
@@ -125,8 +128,15 @@ static void fake_get_segment(struct emul_ctx *c, enum seg s, struct segment *out
 	*out = to_fake(c)->seg[s];
 }
 
-static const struct emul_ops ops = { fake_read, fake_write, fake_cmpxchg,
-				     fake_in,	fake_out,   fake_get_segment };
+static const struct emul_ops ops = {
+	.read = fake_read,
+	.write = fake_write,
+	.check_write = fake_check_write,
+	.cmpxchg = fake_cmpxchg,
+	.io_in = fake_in,
+	.io_out = fake_out,
+	.get_segment = fake_get_segment,
+};
 
 static void init_segments(struct fake *f, unsigned mode)
 {
@@ -152,13 +162,4 @@ void fake_init(struct fake *f, unsigned mode, uint8_t *mem, uint64_t la, uint64_
 	f->hi = la + size;
 	f->guard = PAGE_SIZE;
 	init_segments(f, mode);
-}
-
-enum emul_result fake_run(struct fake *f, const void *bytes, unsigned n)
-{
-	struct insn insn;
-
-	assert_int_equal(insn_decode(&insn, bytes, n, f->ctx.mode), 0);
-	assert_int_equal(insn.len, n);
-	return emul_execute(&f->ctx, &insn);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A vCPU for the emulator to work on: flat segments, one window of memory, one port. */
+/* A vCPU for the emulator to work on: flat segments, one window of memory, one port. Freestanding. */
 #ifndef TESTS_UNIT_EMUL_FAKE_H
 #define TESTS_UNIT_EMUL_FAKE_H
 
@@ -34,8 +34,5 @@ struct fake {
 
 /* `mode` 2, 4, 8; 2: real mode. */
 void fake_init(struct fake *f, unsigned mode, uint8_t *mem, uint64_t la, uint64_t size);
-
-/* Decode at regs.rip (in `bytes`) and execute. Fails the test if it does not decode. */
-enum emul_result fake_run(struct fake *f, const void *bytes, unsigned n);
 
 #endif

@@ -110,6 +110,8 @@ static void memory_forms(void **state)
 static void prefixes(void **state)
 {
 	(void)state;
+	assert_int_equal(DECODE("\x0f\xc3\x07", 2), 0); /* movnti has no 16-bit form */
+	assert_int_equal(insn.op_size, 4);
 	assert_int_equal(DECODE("\x66\x67\x26\xf3\xa5", 4), 0); /* rep movsw, 16-bit addresses */
 	ASSERT_OP(INSN_MOVS, 5);
 	assert_int_equal(insn.op_size, 2);
@@ -159,6 +161,9 @@ static void undefined_and_unsupported(void **state)
 	assert_int_equal(insn.len, 7);
 	assert_int_equal(DECODE("\x63\xc8", 4), -ENOTSUP); /* arpl */
 	assert_int_equal(DECODE("\x63\xc8", 8), 0);
+	assert_int_equal(DECODE("\x66\x63\x03", 8), -ENOTSUP); /* movsxd ax: vendors differ */
+	assert_int_equal(DECODE("\x66\x48\x63\x03", 8), 0);
+	assert_int_equal(insn.src_size, 4);
 }
 
 static void too_long_or_too_short(void **state)

@@ -25,6 +25,16 @@
 static uint8_t mem[SIZE];
 static struct fake f;
 
+/* Decode at regs.rip (in `bytes`) and execute. */
+static enum emul_result fake_run(struct fake *fake, const void *bytes, unsigned n)
+{
+	struct insn insn;
+
+	assert_int_equal(insn_decode(&insn, bytes, n, fake->ctx.mode), 0);
+	assert_int_equal(insn.len, n);
+	return emul_execute(&fake->ctx, &insn);
+}
+
 #define RUN(bytes) fake_run(&f, bytes, sizeof(bytes) - 1)
 
 static void start(unsigned mode)
@@ -311,15 +321,55 @@ static void updates_ask_for_write_access(void **state)
 	f.regs.gpr[REG_RBX] = LA;
 	f.regs.gpr[REG_RAX] = ~mem_at(0, 4);
 	assert_int_equal(RUN("\x0f\xb1\x0b"), EMUL_FAULT); /* cmpxchg [rbx], ecx */
-	assert_fault(VEC_PF, true, 6);
+	assert_fault(VEC_PF, true, 7);
 	assert_int_equal(RUN("\x83\x03\x01"), EMUL_FAULT); /* add dword [rbx], 1 */
-	assert_fault(VEC_PF, true, 6);
+	assert_fault(VEC_PF, true, 7);
 	assert_int_equal(RUN("\x83\x3b\x01"), EMUL_OK); /* cmp does not */
 	f.regs.gpr[REG_RBX] = LA + SIZE;
 	assert_int_equal(RUN("\x83\x03\x01"), EMUL_FAULT); /* nothing there at all */
 	assert_fault(VEC_PF, true, 6);
 	assert_int_equal(RUN("\x83\x3b\x01"), EMUL_FAULT);
 	assert_fault(VEC_PF, true, 4);
+}
+
+/* The last page read-only, the next one absent: the CPU stops at the first. */
+static void updates_fault_page_by_page(void **state)
+{
+	(void)state;
+	start(8);
+	f.ro_lo = LA;
+	f.ro_hi = LA + SIZE;
+	f.regs.gpr[REG_RBX] = LA + SIZE - 2;
+	assert_int_equal(RUN("\x83\x03\x01"), EMUL_FAULT); /* add dword [rbx], 1 */
+	assert_fault(VEC_PF, true, 7);
+	assert_int_equal(f.ctx.fault.cr2, LA + SIZE - 2);
+	/* without a lock (two pages, a device) a compare-exchange still is a write */
+	f.is_device = true;
+	assert_int_equal(RUN("\x0f\xb1\x0b"), EMUL_FAULT); /* cmpxchg [rbx], ecx */
+	assert_fault(VEC_PF, true, 7);
+	assert_int_equal(f.reads, 0);
+}
+
+/* For LMSW and SMSW, which exit handlers execute. */
+static void located_operands_are_checked(void **state)
+{
+	struct insn insn;
+	uint64_t la;
+
+	(void)state;
+	start(4);
+	f.seg[SEG_DS] = (struct segment){ .base = LA, .limit = 9, .attr = f.seg[SEG_DS].attr };
+	f.regs.gpr[REG_RBX] = 8;
+	assert_int_equal(insn_decode(&insn, (const uint8_t *)"\x0f\x01\x33", 3, 4), 0); /* lmsw */
+	assert_int_equal(emul_locate(&f.ctx, &insn, 2, false, &la), EMUL_OK);
+	assert_int_equal(la, LA + 8);
+	f.regs.gpr[REG_RBX] = 9;
+	assert_int_equal(emul_locate(&f.ctx, &insn, 2, false, &la), EMUL_FAULT);
+	assert_fault(VEC_GP, true, 0);
+	f.regs.gpr[REG_RBX] = 8;
+	f.seg[SEG_DS].attr &= ~2u; /* read-only: SMSW may not */
+	assert_int_equal(emul_locate(&f.ctx, &insn, 2, true, &la), EMUL_FAULT);
+	assert_fault(VEC_GP, true, 0);
 }
 
 static void rep_stops_and_goes_on(void **state)
@@ -421,7 +471,7 @@ static void string_ports(void **state)
 	f.regs.gpr[REG_RDI] = LA;
 	f.ins = 0;
 	assert_int_equal(RUN("\x6d"), EMUL_FAULT);
-	assert_fault(VEC_PF, true, 6);
+	assert_fault(VEC_PF, true, 7);
 	assert_int_equal(f.ins, 0);
 }
 
@@ -444,6 +494,9 @@ static void popf_by_privilege(void **state)
 	f.ctx.protected_mode = false;
 	f.regs.rflags |= RFLAGS_VM;
 	assert_int_equal(RUN("\x9d"), EMUL_FAULT);
+	assert_fault(VEC_GP, true, 0);
+	f.ctx.fault.vector = 0;
+	assert_int_equal(RUN("\x9c"), EMUL_FAULT); /* pushf */
 	assert_fault(VEC_GP, true, 0);
 }
 
@@ -525,6 +578,8 @@ int main(void)
 		cmocka_unit_test(locked_instructions_on_a_device),
 		cmocka_unit_test(cmpxchg_pairs),
 		cmocka_unit_test(updates_ask_for_write_access),
+		cmocka_unit_test(updates_fault_page_by_page),
+		cmocka_unit_test(located_operands_are_checked),
 		cmocka_unit_test(rep_stops_and_goes_on),
 		cmocka_unit_test(rep_fault_keeps_what_is_done),
 		cmocka_unit_test(rep_with_nothing_to_do),

@@ -167,7 +167,7 @@ static void bad_words(void **state)
 	bad("kernel vm=x mem=64M mmu=ept", "word \"mmu=ept\": expected vtlb or xi");
 	bad("kernel vm=x mem=64M mmu=", "word \"mmu=\": expected vtlb or xi");
 	bad("kernel vm=x mem=64M quiet",
-	    "word \"quiet\": expected vm=NAME, mem=SIZE, vcpus=N, mmu=ENGINE, debugexit, or -- and");
+	    "word \"quiet\": expected vm=NAME, mem=SIZE, vcpus=N, mmu=ENGINE, without=OPTION+OPTION..., debugexit, or -- and");
 	bad("kernel vm=x mem=64M debugexits", "word \"debugexits\": expected debugexit alone");
 	bad("kernel vm=x mem=64M mem=64M", "word \"mem=64M\": expected it only once");
 	bad("kernel vm= mem=64M", "word \"vm=\": expected a name of 1 to 15 letters");

@@ -51,7 +51,9 @@ static void fail_case(const char *what, const struct rules_access *a)
 
 static void start(const char *engine, bool has_1g)
 {
-	struct mmu_config c = { .engine = engine, .maxphyaddr = WIDTH, .has_1g = has_1g };
+	struct mmu_config c = {
+		.engine = engine, .maxphyaddr = WIDTH, .has_1g = has_1g, .frames = FAKE_RAM_FRAMES
+	};
 
 	fake_reset();
 	g = calloc(1, sizeof(*g));
@@ -74,15 +76,18 @@ static void enter(enum rules_format format, unsigned n, bool has_1g)
 }
 
 /* An engine that tracks tables hears of each write, as of one by a device (I19). */
+static void put(void *host, void *entry)
+{
+	memcpy(host, entry, set.format == RULES_2LEVEL ? sizeof(uint32_t) : sizeof(uint64_t));
+}
+
 static void write_walk(void)
 {
-	for (unsigned l = 1; l <= rules_levels(set.format); l++) {
-		if (set.format == RULES_2LEVEL)
-			fake_write32(table_gpa[l], (uint32_t)walk.entry[l]);
-		else
-			fake_write64(table_gpa[l], walk.entry[l]);
-		mmu_guest_wrote(&g->mmu, GPA(table_gpa[l]), 8);
-	}
+	unsigned bytes = set.format == RULES_2LEVEL ? sizeof(uint32_t) : sizeof(uint64_t);
+
+	for (unsigned l = 1; l <= rules_levels(set.format); l++)
+		assert_true(
+			mmu_guest_update(&g->mmu, GPA(table_gpa[l]), bytes, put, &walk.entry[l]));
 	mmu_invlpg(&g->v, GVA(OFFSET));
 }
 
