@@ -11,20 +11,20 @@ static struct mmu_spage *item(const struct mmu_pool *p, unsigned i)
 
 static size_t hash_bytes(const struct mmu_pool *p)
 {
-	return (p->hash_mask + 1) * sizeof(struct mmu_spage *);
+	return (UINT64_C(1) << p->hash_bits) * sizeof(struct mmu_spage *);
 }
 
 static int add_page(struct mmu_pool *p, struct mmu *m)
 {
 	struct mmu_spage *s = item(p, p->nr_pages);
-	uint64_t slot;
+	uint64_t slot, mask = (UINT64_C(1) << p->hash_bits) - 1;
 	int err = mmu_page_alloc(m, false, &s->pfn);
 
 	if (err)
 		return err;
 	p->nr_pages++;
 	s->spt = mmu_map_pfn(s->pfn);
-	for (slot = s->pfn.v & p->hash_mask; p->by_pfn[slot]; slot = (slot + 1) & p->hash_mask)
+	for (slot = mmu_pool_slot(p, s->pfn); p->by_pfn[slot]; slot = (slot + 1) & mask)
 		;
 	p->by_pfn[slot] = s;
 	mmu_pool_put(p, s);
@@ -33,12 +33,10 @@ static int add_page(struct mmu_pool *p, struct mmu *m)
 
 int mmu_pool_init(struct mmu_pool *p, struct mmu *m, unsigned nr_pages, size_t item_bytes)
 {
-	uint64_t slots = 2;
-
-	while (slots < 2ul * nr_pages)
-		slots *= 2;
+	p->hash_bits = 1;
+	while (UINT64_C(1) << p->hash_bits < 2ul * nr_pages)
+		p->hash_bits++;
 	p->item_bytes = item_bytes;
-	p->hash_mask = slots - 1;
 	p->items = mmu_mem_alloc(nr_pages * item_bytes);
 	p->by_pfn = mmu_mem_alloc(hash_bytes(p));
 	p->items_bytes = nr_pages * item_bytes;

@@ -24,7 +24,7 @@ struct mmu_pool {
 	unsigned nr_free, nr_pages;
 	/* Which page has frame f: open hashing, at most half full, set at creation. */
 	struct mmu_spage **by_pfn;
-	uint64_t hash_mask;
+	unsigned hash_bits;
 	uint8_t *items; /* of the engine's structures, one a page */
 	size_t items_bytes;
 	size_t item_bytes;
@@ -56,13 +56,20 @@ static inline void mmu_pool_put(struct mmu_pool *p, struct mmu_spage *s)
 	p->nr_free++;
 }
 
+/* Fibonacci hashing (Knuth, The Art of Computer Programming 6.4): frames come in runs, which
+ * must not lie upon each other in the table. */
+static inline uint64_t mmu_pool_slot(const struct mmu_pool *p, pfn_t pfn)
+{
+	return (pfn.v * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - p->hash_bits);
+}
+
 /* The page of `pfn`, which is one of the pool's. */
 static inline struct mmu_spage *mmu_pool_find(const struct mmu_pool *p, pfn_t pfn)
 {
-	uint64_t slot = pfn.v & p->hash_mask;
+	uint64_t slot = mmu_pool_slot(p, pfn), mask = (UINT64_C(1) << p->hash_bits) - 1;
 
 	while (p->by_pfn[slot]->pfn.v != pfn.v)
-		slot = (slot + 1) & p->hash_mask;
+		slot = (slot + 1) & mask;
 	return p->by_pfn[slot];
 }
 

@@ -23,11 +23,12 @@ static struct xi_spage *leaf_table(struct xi *x, struct mmu_vcpu *v, gva_t va) M
 	struct xi_spage *s = t->root[v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
 
 	while (s && s->key.role.level > 1) {
-		uint64_t e = s->page.spt[spte_index(va, xi_level_shift(s->key.role.level))];
+		unsigned i = spte_index(va, xi_level_shift(s->key.role.level));
+		uint64_t e = s->page.spt[i];
 
 		if (!e || spte_is_large(e))
 			break;
-		s = xi_child(x, e);
+		s = xi_child(x, s, i);
 	}
 	return s;
 }

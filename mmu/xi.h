@@ -183,10 +183,10 @@ static inline struct xi_spage *xi_page(const struct xi *x, uint32_t index)
 	return (struct xi_spage *)(void *)(x->pool.items + (size_t)index * sizeof(struct xi_spage));
 }
 
-/* The spage that a table entry leads to. */
-static inline struct xi_spage *xi_child(const struct xi *x, uint64_t spte)
+/* The spage that table entry `i` of `s` leads to. */
+static inline struct xi_spage *xi_child(const struct xi *x, const struct xi_spage *s, unsigned i)
 {
-	return (struct xi_spage *)mmu_pool_find(&x->pool, spte_pfn(spte));
+	return xi_page(x, (uint32_t)s->link[i].head);
 }
 
 static inline bool xi_is_leaf(const struct xi_spage *s, uint64_t spte)

@@ -96,11 +96,12 @@ static void audit_source(const struct audit *a, const struct xi_spage *s, unsign
 
 static void audit_child(const struct audit *a, const struct xi_spage *s, unsigned i) MMU_LOCKED
 {
-	const struct xi_spage *child = xi_child(a->x, s->page.spt[i]);
+	const struct xi_spage *child = xi_child(a->x, s, i);
 
-	if (child->state != XI_LIVE || child->key.role.level + 1 != s->key.role.level)
+	if (child->page.pfn.v != spte_pfn(s->page.spt[i]).v || child->state != XI_LIVE ||
+	    child->key.role.level + 1 != s->key.role.level)
 		failed(a, 5, "an entry leads to a table that is none", s, i);
-	if (s->link[i].head != (XI_HEAD_PAGE | child->index))
+	if ((s->link[i].head & XI_HEAD_KIND) != XI_HEAD_PAGE)
 		failed(a, 7, "a table entry in another's list", s, i);
 	if (!child->key.role.direct && !s->key.role.direct && !s->rom &&
 	    !xi_is_loose(a->x, s->key.gfn)) {

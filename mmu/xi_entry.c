@@ -149,7 +149,7 @@ void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
 		xi_set(x, s, i, 0, 0);
 		return;
 	}
-	child = xi_child(x, old);
+	child = xi_child(x, s, i);
 	if (is_table(s, gpte)) {
 		struct xi_key want = xi_child_key(s, i, gpte);
 

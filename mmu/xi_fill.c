@@ -108,7 +108,7 @@ static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage
 		unsigned i = spte_index(f->va, xi_level_shift(s->key.role.level));
 		uint64_t e = s->page.spt[i];
 		struct xi_key k = next_key(f, s, i);
-		struct xi_spage *child = e && !spte_is_large(e) ? xi_child(f->x, e) : NULL;
+		struct xi_spage *child = e && !spte_is_large(e) ? xi_child(f->x, s, i) : NULL;
 
 		s->writes = 0;
 		if (!child || !xi_same_key(&child->key, &k)) {
@@ -140,11 +140,12 @@ static struct xi_spage *known_way(const struct fill *f) MMU_LOCKED
 		return NULL;
 	for (unsigned shift = xi_level_shift(s->key.role.level); shift > PAGE_SHIFT;
 	     shift -= SPTE_INDEX_BITS) {
-		uint64_t e = s->page.spt[spte_index(f->va, shift)];
+		unsigned i = spte_index(f->va, shift);
+		uint64_t e = s->page.spt[i];
 
 		if (!e || spte_is_large(e))
 			return NULL;
-		s = xi_child(f->x, e);
+		s = xi_child(f->x, s, i);
 	}
 	if (s->key.gfn != w->table[1].v >> PAGE_SHIFT ||
 	    xi_rights_below(s, w->gpte[1]) != w->rights || s->key.role.direct)

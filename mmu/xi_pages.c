@@ -124,11 +124,9 @@ static void drop_entries(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED
 
 		if (!old)
 			continue;
+		child = deep && !xi_is_leaf(s, old) ? xi_child(x, s, i) : NULL;
 		xi_set(x, s, i, 0, 0);
-		if (!deep || xi_is_leaf(s, old))
-			continue;
-		child = xi_child(x, old);
-		if (is_orphan(child))
+		if (child && is_orphan(child))
 			xi_zap(x, child, true);
 	}
 }
