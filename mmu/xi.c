@@ -42,8 +42,10 @@ static bool refresh(struct xi *x, struct xi_spage *s, gva_t va, bool fill) MMU_L
 /* A flush: what was let go or let loose before it is past. */
 static void end_looseness(struct xi *x) MMU_LOCKED
 {
-	x->let_go = XI_NO_FRAME;
-	xi_tighten(x);
+	if (unlikely(x->let_go != XI_NO_FRAME)) {
+		x->let_go = XI_NO_FRAME;
+		xi_tighten(x);
+	}
 }
 
 static void xi_forget(struct mmu_vcpu *v, gva_t va)
@@ -85,6 +87,8 @@ static void xi_flush(struct mmu_vcpu *v, enum mmu_flush what)
 	mmu_lock_noted(v);
 	end_looseness(x);
 	xi_reserve(x, v);
+	if (what != MMU_FLUSH_LOCAL)
+		xi_set_role(x, v);
 	xi_set_roots(x, v);
 	if (GUARD(I2_SYNC))
 		xi_sync_for_flush(x, v, what != MMU_FLUSH_LOCAL || !v->pg.global);
@@ -311,6 +315,7 @@ static int xi_vcpu_init(struct mmu_vcpu *v)
 	x->nr_vcpus++;
 	xi_tighten(x);
 	xi_reserve(x, v);
+	xi_set_role(x, v);
 	xi_set_roots(x, v);
 	mmu_unlock(v->mmu);
 	return 0;

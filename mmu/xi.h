@@ -148,6 +148,7 @@ struct xi {
 };
 
 struct xi_vcpu {
+	union xi_role role; /* of its roots */
 	struct xi_spage *root[XI_ROOTS]; /* 4-level: the first only; NULL: not made yet */
 	uint64_t *pdpte; /* the four PDPTEs that lead to them, below 4 GiB */
 	pfn_t pdpt;
@@ -385,6 +386,9 @@ bool xi_link_known(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s, unsigne
 		   uint64_t gpte) MMU_LOCKED;
 
 /* ---- xi_root.c ---- */
+
+/* The registers of `v` may demand another role. */
+void xi_set_role(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
 
 /* Give `v` the roots for its registers. Pool pages are reserved. */
 void xi_set_roots(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;

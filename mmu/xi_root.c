@@ -14,6 +14,7 @@
 
 #define FRAMES_1G_SHIFT (PAE_PDPTE_SHIFT - PAGE_SHIFT)
 
+/* The role of a root of `v`, from its registers. */
 static union xi_role role_of(const struct mmu_vcpu *v)
 {
 	enum mmu_paging_mode mode = v->pg.mode;
@@ -25,6 +26,7 @@ static union xi_role role_of(const struct mmu_vcpu *v)
 	r.mode = mode;
 	r.w = 1;
 	r.u = 1;
+	r.direct = r.dirty = mode == PAGING_OFF;
 	r.nxe = (mode == PAGING_4LEVEL || mode == PAGING_PAE) && (v->regs.efer & EFER_NXE);
 	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
 	r.wp = wp;
@@ -33,27 +35,38 @@ static union xi_role role_of(const struct mmu_vcpu *v)
 	return r;
 }
 
-/* The key of root number `i`; false: the guest has none there. */
-static bool root_key(const struct xi *x, const struct mmu_vcpu *v, unsigned i, struct xi_key *k)
+static unsigned nr_roots(const struct mmu_vcpu *v)
 {
-	k->role = role_of(v);
+	return v->pg.mode == PAGING_4LEVEL ? 1 : XI_ROOTS;
+}
+
+/* The frame of root number `i` and its role; false: there is nothing there. */
+static inline bool root_key(const struct mmu_vcpu *v, unsigned i, struct xi_key *k)
+{
+	const struct xi_vcpu *t = v->priv;
+
+	k->role = t->role;
 	switch (v->pg.mode) {
 	case PAGING_OFF:
-		k->role.direct = k->role.dirty = 1;
 		k->gfn = (uint64_t)i << FRAMES_1G_SHIFT;
-		return k->gfn < x->mmu->config.frames;
+		return true;
 	case PAGING_PAE:
 		k->gfn = (v->pdpte[i] & PTE_ADDR) >> PAGE_SHIFT;
-		return (v->pdpte[i] & PTE_P) && xi_is_memory(x, k->gfn);
+		return v->pdpte[i] & PTE_P;
 	case PAGING_2LEVEL:
 		k->role.quadrant = i;
 		break;
 	default:
-		if (i)
-			return false;
+		break;
 	}
 	k->gfn = v->pg.root >> PAGE_SHIFT;
-	return xi_is_memory(x, k->gfn);
+	return true;
+}
+
+/* Can it have a shadow? */
+static bool is_possible(const struct xi *x, const struct xi_key *k)
+{
+	return k->role.direct ? k->gfn < x->mmu->config.frames : xi_is_memory(x, k->gfn);
 }
 
 /* One that was being torn down while it was in use is let go with its last user: the guest is
@@ -113,25 +126,47 @@ static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,
 	return s;
 }
 
+/* Root number `i` is another one now. */
+static void change_root(struct xi *x, struct mmu_vcpu *v, unsigned i,
+			const struct xi_key *k) MMU_LOCKED
+{
+	struct xi_vcpu *t = v->priv;
+	struct xi_spage *s = NULL;
+
+	put(x, t, i);
+	if (k && is_possible(x, k)) {
+		s = xi_find(x, k);
+		if (!s && k->role.level == XI_TOP_4LEVEL)
+			s = new_root(x, v, k);
+	}
+	if (s)
+		set(t, i, s);
+}
+
 void xi_set_roots(struct xi *x, struct mmu_vcpu *v)
 {
 	struct xi_vcpu *t = v->priv;
 
-	for (unsigned i = 0; i < XI_ROOTS; i++) {
-		struct xi_spage *s = t->root[i];
+	for (unsigned i = 0; i < nr_roots(v); i++) {
+		const struct xi_spage *s = t->root[i];
 		struct xi_key k;
-		bool wanted = root_key(x, v, i, &k);
+		bool wanted = root_key(v, i, &k);
 
-		if (s && wanted && s->state == XI_LIVE && xi_same_key(&s->key, &k))
+		if (likely(s && wanted && s->state == XI_LIVE && xi_same_key(&s->key, &k)))
 			continue;
-		put(x, t, i);
-		s = wanted ? xi_find(x, &k) : NULL;
-		if (!s && wanted && k.role.level == XI_TOP_4LEVEL)
-			s = new_root(x, v, &k);
-		if (s)
-			set(t, i, s);
+		if (s || wanted)
+			change_root(x, v, i, wanted ? &k : NULL);
 	}
 	set_hw(v);
+}
+
+void xi_set_role(struct xi *x, struct mmu_vcpu *v)
+{
+	struct xi_vcpu *t = v->priv;
+
+	t->role = role_of(v);
+	for (unsigned i = nr_roots(v); i < XI_ROOTS; i++)
+		put(x, t, i);
 }
 
 struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
@@ -142,7 +177,7 @@ struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
 
 	put(x, t, i);
 	xi_tighten(x);
-	if (!root_key(x, v, i, &k))
+	if (!root_key(v, i, &k) || !is_possible(x, &k))
 		return NULL;
 	s = xi_find(x, &k);
 	if (!s)
