@@ -121,8 +121,11 @@ static bool emulate(struct vcpu *v, const struct act_access *a, enum act_end *en
 	call_begin_walk(v, a->va, taken_for(a), since);
 	r = mmu_translate(&v->mmu, GVA(a->va), access, &f);
 	call_end(v);
-	if (r == MMU_RETRY)
+	if (r == MMU_RETRY) {
+		if (vm.changer)
+			vcpus_wait_for_change(v);
 		return false;
+	}
 	check_outcome(v, a, since, r, &f);
 	*end = finish(v, a, since, r);
 	if (r == MMU_FIXED && (a->access & REF_W))

@@ -323,7 +323,7 @@ static void translate(struct vcpu *v, const struct step *s)
 	o.gpa = f.gpa.v;
 	o.error_code = f.error_code;
 	if (o.result == MMU_RETRY)
-		MODEL_CHECK(v->left != left,
+		MODEL_CHECK(v->left != left || vm.changer,
 			    "mmu_translate wants to try again and nobody "
 			    "came between",
 			    "va 0x%llx", LLX(va));

@@ -159,6 +159,13 @@ bool world_was_memory(uint64_t gfn, bool write, uint64_t since)
 	return s->kind == P2M_RAM || (s->kind == P2M_ROM && !write) || changed_since(s, since);
 }
 
+bool world_stayed_ram(uint64_t gfn, uint64_t since)
+{
+	const struct slot *s = slot_of(gfn);
+
+	return s->gfn == gfn && s->kind == P2M_RAM && !changed_since(s, since);
+}
+
 unsigned world_slot(uint64_t gfn)
 {
 	const struct slot *s = slot_of(gfn);

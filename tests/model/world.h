@@ -89,6 +89,9 @@ bool world_maps(uint64_t gfn, unsigned frame, bool write);
 bool world_was_mmio(uint64_t gfn, bool write, uint64_t since);
 bool world_was_memory(uint64_t gfn, bool write, uint64_t since);
 
+/* Was it RAM, and the same, all the time since then? */
+bool world_stayed_ram(uint64_t gfn, uint64_t since);
+
 enum p2m_change { P2M_MOVE, P2M_DROP, P2M_MAKE_ROM, P2M_HOME, NR_P2M_CHANGES };
 
 /* Begin a change at `gfn`. False: nothing changes. One at a time. */
