@@ -3,20 +3,24 @@
 #include "tests/model/run.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/model/act.h"
 #include "tests/model/audit.h"
 #include "tests/model/dirty.h"
 #include "tests/model/setup.h"
 
+#define RUN_SECONDS 20u /* no stream takes longer */
 #define MAX_STEP_EPOCHS 16u /* more than one step begins */
 
-static jmp_buf failed_to;
+static sigjmp_buf failed_to;
 static struct run_result *result;
 static bool failed;
+static unsigned timeout; /* seconds; 0: crashes are not caught */
 static struct step steps[MODEL_VCPUS]; /* that each vCPU is at */
 
 void model_fail(const char *kind, const char *details, ...)
@@ -29,7 +33,7 @@ void model_fail(const char *kind, const char *details, ...)
 	result->kind = kind;
 	failed = true;
 	vcpus_abandon();
-	longjmp(failed_to, 1);
+	siglongjmp(failed_to, 1);
 }
 
 static void run_one(struct vcpu *v)
@@ -41,7 +45,7 @@ static void go(struct vcpu *v, unsigned leave)
 {
 	vcpus_run(v, leave);
 	if (failed)
-		longjmp(failed_to, 1);
+		siglongjmp(failed_to, 1);
 }
 
 static void finish(struct vcpu *v)
@@ -142,12 +146,36 @@ bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o, s
 	head_decode(first, &h);
 	if (o->trace)
 		head_print(&h, o->trace);
-	if (!setjmp(failed_to)) {
+	alarm(timeout);
+	if (!sigsetjmp(failed_to, timeout)) {
 		setup(&h, run_engine(o, h.engine), run_one);
 		run_steps(bytes, len, o);
 		teardown();
 	}
+	alarm(0);
 	return !r->kind;
+}
+
+static void on_crash(int sig)
+{
+	if (!result)
+		_exit(1);
+	result->kind = sig == SIGALRM ? "a step never ends" : "the library crashes";
+	failed = true;
+	siglongjmp(failed_to, 1);
+}
+
+void run_catch_crashes(void)
+{
+	static char stack[1 << 16];
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM };
+	stack_t on = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction act = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
+
+	timeout = RUN_SECONDS;
+	sigaltstack(&on, NULL);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &act, NULL);
 }
 
 struct run_options run_default_options(void)

@@ -27,6 +27,9 @@ struct run_options run_default_options(void);
 bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o,
 		struct run_result *r);
 
+/* From now on a crash in a run, or one that does not end, is a failure of its stream. */
+void run_catch_crashes(void);
+
 /* The name of the engine that a stream with this byte runs on. */
 const char *run_engine(const struct run_options *o, unsigned choice);
 
