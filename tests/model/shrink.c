@@ -87,8 +87,10 @@ size_t shrink(uint8_t *bytes, size_t len, const struct run_options *o, struct ru
 		abort();
 	if (r->bytes > HEAD_BYTES && r->bytes < len)
 		a.len = r->bytes;
-	while ((drop_steps(&a) | clear_bits(&a)) && a.runs < MAX_RUNS)
-		;
+	for (bool smaller = true; smaller && a.runs < MAX_RUNS;) {
+		smaller = drop_steps(&a);
+		smaller = clear_bits(&a) || smaller;
+	}
 	free(a.next);
 	return a.len;
 }
