@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # check.sh DIR OPS AUDITED: random streams of fixed seeds, OPS steps with an audit at the end of each
-# stream, AUDITED steps with a full audit after every step. One line each; exit status 1
-# if there was a difference.
+# stream, AUDITED steps with a full audit after every step; and the recordings. One line each; exit
+# status 1 if there was a difference.
 dir=$1
 failed=
 
-run() { # NAME ARGUMENTS...
-	name=$1
-	shift
-	if "$dir/run" "$@" >"$dir/$name.log" 2>&1; then
+run() { # NAME PROGRAM ARGUMENTS...
+	name=$1 program=$2
+	shift 2
+	if "$dir/$program" "$@" >"$dir/$name.log" 2>&1; then
 		printf '  PASS    %-24s 1 test(s): %s\n' "$name" "$(tail -n 1 "$dir/$name.log")"
 	else
 		printf '  FAIL    %s\n' "$name"
@@ -18,6 +18,7 @@ run() { # NAME ARGUMENTS...
 	fi
 }
 
-run model_streams "$2" 1
-run model_audited "$3" 2 1
+run model_streams run "$2" 1
+run model_audited run "$3" 2 1
+run model_recordings replay tests/model/recordings/*
 [ -z "$failed" ] || { echo "model: FAILED"; exit 1; }

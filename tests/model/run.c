@@ -15,7 +15,6 @@
 #include "tests/model/setup.h"
 
 #define RUN_SECONDS 20u /* no stream takes longer */
-#define MAX_STEP_EPOCHS 16u /* more than one step begins */
 
 static sigjmp_buf failed_to;
 static struct run_result *result;
@@ -134,26 +133,44 @@ static void run_steps(const uint8_t *bytes, size_t len, const struct run_options
 	audit_all();
 }
 
-bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o, struct run_result *r)
+bool run_guarded(void (*body)(void *arg), void *arg, struct run_result *r)
 {
-	uint8_t first[HEAD_BYTES] = { 0 };
-	struct head h;
-
 	*r = (struct run_result){ .kind = NULL };
 	result = r;
 	failed = false;
-	memcpy(first, bytes, len < HEAD_BYTES ? len : HEAD_BYTES);
-	head_decode(first, &h);
-	if (o->trace)
-		head_print(&h, o->trace);
 	alarm(timeout);
-	if (!sigsetjmp(failed_to, timeout)) {
-		setup(&h, run_engine(o, h.engine), run_one);
-		run_steps(bytes, len, o);
-		teardown();
-	}
+	if (!sigsetjmp(failed_to, timeout))
+		body(arg);
 	alarm(0);
 	return !r->kind;
+}
+
+struct stream {
+	const uint8_t *bytes;
+	size_t len;
+	const struct run_options *o;
+};
+
+static void stream_body(void *arg)
+{
+	const struct stream *s = arg;
+	uint8_t first[HEAD_BYTES] = { 0 };
+	struct head h;
+
+	memcpy(first, s->bytes, s->len < HEAD_BYTES ? s->len : HEAD_BYTES);
+	head_decode(first, &h);
+	if (s->o->trace)
+		head_print(&h, s->o->trace);
+	setup(&h, run_engine(s->o, h.engine), run_one);
+	run_steps(s->bytes, s->len, s->o);
+	teardown();
+}
+
+bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o, struct run_result *r)
+{
+	struct stream s = { bytes, len, o };
+
+	return run_guarded(stream_body, &s, r);
 }
 
 static void on_crash(int sig)

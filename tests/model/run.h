@@ -23,7 +23,10 @@ struct run_result {
 /* run_options from the environment: MMU_ENGINE. */
 struct run_options run_default_options(void);
 
-/* False: it failed. Deterministic; leaves nothing behind. */
+/* Run `body` until it returns or something fails. False: it failed. */
+bool run_guarded(void (*body)(void *arg), void *arg, struct run_result *r);
+
+/* Deterministic; leaves nothing behind. False: it failed. */
 bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o,
 		struct run_result *r);
 

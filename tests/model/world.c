@@ -5,6 +5,7 @@
 
 #include "tests/model/fail.h"
 #include "tests/model/memory.h"
+#include "mmu/util.h"
 
 #define ENOMEM 12
 
@@ -15,6 +16,8 @@
 #define HIGH_PAGES 4096u
 #define SCATTER 37u /* coprime to both: pages are not handed out in order */
 #define MAX_BLOCKS 64u
+#define STREAM_SLOTS 4096u /* more than gfns in the world of a stream; a power of two */
+#define MAX_RANGES 64u
 
 /* A gfn that is or was memory. */
 struct slot {
@@ -22,6 +25,14 @@ struct slot {
 	unsigned home, frame; /* where it was at first, and is; NO_FRAME: nowhere */
 	enum p2m_kind kind;
 	uint32_t past; /* frames before */
+	bool large; /* of a recorded guest: in a piece */
+};
+
+/* Memory of a recorded guest: it gets frames when it is touched. */
+struct range {
+	uint64_t gfn, n;
+	enum p2m_kind kind;
+	bool large;
 };
 
 struct piece {
@@ -30,6 +41,9 @@ struct piece {
 };
 
 static struct slot slots[WORLD_SLOTS];
+static unsigned nr_slots;
+static struct range ranges[MAX_RANGES];
+static unsigned nr_ranges, next_loose, next_piece;
 static struct piece pieces[WORLD_PIECES];
 static uint64_t owner[WORLD_FRAMES]; /* gfn of each frame; ~0: none */
 static unsigned spare[WORLD_FRAMES], nr_spare;
@@ -51,29 +65,82 @@ int world_allocs_left = -1;
 
 /* ---- p2m ---- */
 
-static struct slot *slot_of(uint64_t gfn)
+static struct slot *find_slot(uint64_t gfn)
 {
-	unsigned i = (unsigned)(gfn ^ gfn >> 10) % WORLD_SLOTS;
+	unsigned i = (unsigned)(gfn ^ gfn >> 10) % nr_slots;
 
 	while (slots[i].gfn != gfn && slots[i].gfn != ~UINT64_C(0))
-		i = (i + 1) % WORLD_SLOTS;
+		i = (i + 1) % nr_slots;
 	return &slots[i];
 }
 
 static void settle(uint64_t gfn, unsigned frame, enum p2m_kind kind)
 {
-	struct slot *s = slot_of(gfn);
+	struct slot *s = find_slot(gfn);
 
 	*s = (struct slot){ .gfn = gfn, .home = frame, .frame = frame, .kind = kind };
 	owner[frame] = gfn;
+}
+
+static void empty_p2m(unsigned slots_now)
+{
+	nr_slots = slots_now;
+	nr_ranges = next_loose = next_piece = nr_spare = 0;
+	memset(slots, 0xff, nr_slots * sizeof(slots[0]));
+	change.slot = NULL;
+}
+
+static void settle_piece(const struct range *r, uint64_t gfn)
+{
+	MODEL_CHECK(next_piece < WORLD_RECORDED_PIECES, "model: too much memory is touched", " ");
+	for (unsigned i = 0; i < PIECE_FRAMES; i++) {
+		settle(gfn + i, next_piece * PIECE_FRAMES + i, r->kind);
+		find_slot(gfn + i)->large = true;
+	}
+	next_piece++;
+}
+
+static cold void settle_touched(uint64_t gfn)
+{
+	const struct range *r = &ranges[nr_ranges];
+
+	while (r-- > ranges) {
+		if (gfn < r->gfn || gfn - r->gfn >= r->n)
+			continue;
+		if (r->kind == P2M_NONE)
+			return;
+		if (r->large) {
+			settle_piece(r, gfn / PIECE_FRAMES * PIECE_FRAMES);
+			return;
+		}
+		MODEL_CHECK(next_loose < WORLD_RECORDED_LOOSE, "model: too much memory is touched",
+			    " ");
+		settle(gfn, WORLD_RECORDED_PIECES * PIECE_FRAMES + next_loose++, r->kind);
+		return;
+	}
+}
+
+static struct slot *slot_of(uint64_t gfn)
+{
+	struct slot *s = find_slot(gfn);
+
+	if (likely(s->gfn == gfn || !nr_ranges))
+		return s;
+	settle_touched(gfn);
+	return find_slot(gfn);
+}
+
+void world_add(uint64_t gfn, uint64_t n, enum p2m_kind kind, bool large)
+{
+	MODEL_CHECK(nr_ranges < MAX_RANGES, "model: too many ranges of memory", "%u", nr_ranges);
+	ranges[nr_ranges++] = (struct range){ gfn, n, kind, large };
 }
 
 static void reset_p2m(bool high)
 {
 	unsigned frame = 0;
 
-	memset(slots, 0xff, sizeof(slots));
-	change.slot = NULL;
+	empty_p2m(STREAM_SLOTS);
 	for (unsigned i = 0; i < WORLD_PIECES; i++)
 		pieces[i] = (struct piece){ .gfn = i * PIECE_FRAMES };
 	for (; frame < WORLD_LOOSE_GFN; frame++)
@@ -96,6 +163,8 @@ static void reset_p2m(bool high)
 
 static bool in_large_piece(uint64_t gfn)
 {
+	if (nr_ranges)
+		return slot_of(gfn)->large;
 	return gfn < WORLD_LOOSE_GFN && !pieces[gfn / PIECE_FRAMES].away;
 }
 
@@ -198,7 +267,7 @@ static void slot_set(struct slot *s, unsigned frame, enum p2m_kind kind)
 	s->kind = kind;
 	if (frame != NO_FRAME)
 		owner[frame] = s->gfn;
-	if (s->gfn < WORLD_LOOSE_GFN)
+	if (s->gfn < WORLD_LOOSE_GFN && !nr_ranges)
 		pieces[s->gfn / PIECE_FRAMES].away += was_home - is_home;
 }
 
@@ -266,7 +335,7 @@ bool world_in_change(void)
 void world_forget(uint64_t before)
 {
 	memory_forget(before);
-	for (unsigned i = 0; i < WORLD_SLOTS; i++)
+	for (unsigned i = 0; i < nr_slots; i++)
 		if (slots[i].gfn != ~UINT64_C(0) && slots[i].past)
 			past_cut(&slots[i].past, before);
 }
@@ -471,8 +540,18 @@ static void free_leftovers(void)
 void world_reset(bool high)
 {
 	free_leftovers();
-	memory_size(WORLD_FRAMES);
+	memory_size(WORLD_STREAM_FRAMES);
 	memory_reset();
 	reset_p2m(high);
+	world_allocs_left = -1;
+}
+
+void world_reset_recorded(void)
+{
+	free_leftovers();
+	memory_size(WORLD_FRAMES);
+	memory_reset();
+	empty_p2m(WORLD_SLOTS);
+	memset(owner, 0xff, sizeof(owner));
 	world_allocs_left = -1;
 }
