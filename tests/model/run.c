@@ -80,11 +80,16 @@ static void switch_engine(const struct run_options *o, const struct step *s)
 {
 	const char *engine = run_engine(o, s->what);
 
+	const char *old = vm.mmu.config.engine;
+	int err;
+
 	finish_all();
-	/* without memory for it nothing changes, which is as good */
-	if (!mmu_switch_engine(&vm.mmu, engine))
-		MODEL_CHECK(!strcmp(vm.mmu.config.engine, engine), "the engine was not switched",
-			    "%s", engine);
+	if (s->what & 0x80)
+		world_allocs_left = s->what >> 2 & 31;
+	err = mmu_switch_engine(&vm.mmu, engine);
+	world_allocs_left = -1;
+	MODEL_CHECK(!strcmp(vm.mmu.config.engine, err ? old : engine),
+		    "the engine is not the one that was asked for", "%s, error %d", engine, err);
 }
 
 static void step(const struct run_options *o, const struct step *s)
