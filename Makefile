@@ -158,7 +158,7 @@ check: setup ## everything that must pass before a commit
 PACKAGES := $(strip $(file <tests/setup/packages))
 
 -include $(sort $(wildcard guests/images/*.mk guests/tiny/*.mk tests/system/*.mk \
-	tests/bench/*.mk) tests/fuzz/fuzz.mk)
+	tests/bench/*.mk tests/model/*.mk tests/mutate/*.mk) tests/fuzz/fuzz.mk)
 
 setup: ## install the Debian packages that building and testing need (nothing if all are there)
 	@tests/setup/setup.sh $(PACKAGES)
@@ -169,7 +169,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 format: ## rewrite all C files by .clang-format
-	$(Q)clang-format -i $(foreach d,$(DIRS) tests/unit tests/fuzz tests/bench guests/tiny guests/tiny/* guests/images,\
+	$(Q)clang-format -i $(foreach d,$(DIRS) tests/unit tests/fuzz tests/model tests/mutate tests/bench guests/tiny guests/tiny/* guests/images,\
 		$(wildcard $(d)/*.[ch]))
 
 clean: ## remove build/ (downloads are kept elsewhere)

@@ -61,13 +61,16 @@ int mmu_load_pdptes(struct mmu_vcpu *v, uint64_t cr3, uint64_t pdpte[])
 	uint64_t fresh[PAE_PDPTES];
 	const uint64_t *table;
 
-	walk_begin(v);
-	table = (const void *)(walk_table(v, at & PAGE_MASK) + (at & ~PAGE_MASK));
-	for (unsigned i = 0; i < PAE_PDPTES; i++) {
-		fresh[i] = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
+	/* Where the p2m changed meanwhile, the frame may be somebody else's already. */
+	do {
+		walk_begin(v);
+		table = (const void *)(walk_table(v, at & PAGE_MASK) + (at & ~PAGE_MASK));
+		for (unsigned i = 0; i < PAE_PDPTES; i++)
+			fresh[i] = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
+	} while (unlikely(walk_is_stale(v)) && GUARD(I10_STALE));
+	for (unsigned i = 0; i < PAE_PDPTES; i++)
 		if ((fresh[i] & PTE_P) && (fresh[i] & rsvd) && GUARD(I9_PDPTE))
 			return -EINVAL;
-	}
 	for (unsigned i = 0; i < PAE_PDPTES; i++)
 		pdpte[i] = fresh[i];
 	return 0;

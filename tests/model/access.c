@@ -25,7 +25,8 @@ static void wrote(unsigned frame, unsigned offset, const void *bytes, unsigned l
 {
 	uint64_t gfn;
 
-	world_write_frame(frame, offset, bytes, len);
+	if (len)
+		world_write_frame(frame, offset, bytes, len);
 	if (world_owner(frame, &gfn))
 		dirty_wrote(gfn);
 }
@@ -121,8 +122,11 @@ static bool emulate(struct vcpu *v, const struct act_access *a, enum act_end *en
 	call_begin_walk(v, a->va, taken_for(a), since);
 	r = mmu_translate(&v->mmu, GVA(a->va), access, &f);
 	call_end(v);
-	if (r == MMU_RETRY)
+	if (r == MMU_RETRY) {
+		if (vm.changer)
+			vcpus_wait_for_change(v);
 		return false;
+	}
 	check_outcome(v, a, since, r, &f);
 	*end = finish(v, a, since, r);
 	if (r == MMU_FIXED && (a->access & REF_W))
@@ -130,18 +134,18 @@ static bool emulate(struct vcpu *v, const struct act_access *a, enum act_end *en
 	return true;
 }
 
-static bool unshadow(struct vcpu *v, gpa_t gpa)
+bool act_unshadow(struct vcpu *v, uint64_t gpa)
 {
 	bool gone;
 
 	call_begin(v, world_now);
-	gone = mmu_unshadow(&v->mmu, gpa);
+	gone = mmu_unshadow(&v->mmu, GPA(gpa));
 	call_end(v);
 	return gone;
 }
 
 /* The processor has faulted. True: the access is over. */
-static bool handle_fault(struct vcpu *v, const struct act_access *a, bool present, uint64_t since,
+static bool handle_fault(struct vcpu *v, struct act_access *a, bool present, uint64_t since,
 			 enum act_end *end)
 {
 	unsigned access = library_access(a->access) & EC_BITS;
@@ -156,6 +160,8 @@ static bool handle_fault(struct vcpu *v, const struct act_access *a, bool presen
 	v->mmu.t_start = 0;
 	r = mmu_fault(&v->mmu, GVA(a->va), access, &f);
 	call_end(v);
+	a->result = r;
+	a->fault = f;
 	switch (r) {
 	case MMU_RETRY:
 		if (vm.changer)
@@ -164,7 +170,7 @@ static bool handle_fault(struct vcpu *v, const struct act_access *a, bool presen
 	case MMU_FIXED:
 		return false;
 	case MMU_EMULATE:
-		if (a->unshadow && unshadow(v, f.gpa))
+		if (a->unshadow && act_unshadow(v, f.gpa.v))
 			return false;
 		return emulate(v, a, end);
 	case MMU_MMIO:
@@ -177,11 +183,12 @@ static bool handle_fault(struct vcpu *v, const struct act_access *a, bool presen
 	}
 }
 
-enum act_end act_access(struct vcpu *v, const struct act_access *a)
+enum act_end act_access(struct vcpu *v, struct act_access *a)
 {
 	unsigned before = v->left, whim = a->whim;
 	enum act_end end;
 
+	a->result = MMU_NR_RESULTS;
 	for (unsigned tries = 0; tries < TRIES + 4 * (v->left - before); tries++) {
 		uint64_t since = world_now;
 		struct hw_result r = hw_translate(&v->tlb, &v->mmu.hw, a->va, whim);
@@ -199,6 +206,25 @@ enum act_end act_access(struct vcpu *v, const struct act_access *a)
 	}
 	model_fail("an access never ends", "vcpu %u, va 0x%llx, access 0x%x", v->id, LLX(a->va),
 		   a->access);
+}
+
+void act_translate(struct vcpu *v, struct act_access *a)
+{
+	unsigned access = library_access(a->access) | (a->access & REF_AC ? MMU_ACC_AC : 0);
+	unsigned left = v->left;
+	uint64_t since = world_now;
+
+	a->fault = (struct mmu_fault){ .error_code = 0 };
+	call_begin_walk(v, a->va, a->access, since);
+	a->result = mmu_translate(&v->mmu, GVA(a->va), access, &a->fault);
+	call_end(v);
+	if (a->result == MMU_RETRY)
+		MODEL_CHECK(v->left != left || vm.changer,
+			    "mmu_translate wants to try again and nobody came between", "va 0x%llx",
+			    LLX(a->va));
+	else
+		check_outcome(v, a, since, a->result, &a->fault);
+	finish(v, a, since, a->result);
 }
 
 void act_check_shadow(struct vcpu *v, uint64_t va)

@@ -309,31 +309,12 @@ static void access_memory(struct vcpu *v, const struct step *s)
 
 static void translate(struct vcpu *v, const struct step *s)
 {
-	uint64_t va = v->mmu.hw.long_mode ? s->va : (uint32_t)s->va, since = world_now;
-	unsigned access =
-		(s->access & REF_W ? MMU_ACC_WRITE : 0) | (s->access & REF_U ? MMU_ACC_USER : 0) |
-		(s->access & REF_X ? MMU_ACC_FETCH : 0) | (s->access & REF_AC ? MMU_ACC_AC : 0);
-	struct mmu_fault f = { .error_code = 0 };
-	struct allowed_outcome o;
-	unsigned left = v->left;
+	struct act_access a = {
+		.va = v->mmu.hw.long_mode ? s->va : (uint32_t)s->va,
+		.access = s->access,
+	};
 
-	call_begin_walk(v, va, s->access, since);
-	o.result = mmu_translate(&v->mmu, GVA(va), access, &f);
-	call_end(v);
-	o.gpa = f.gpa.v;
-	o.error_code = f.error_code;
-	if (o.result == MMU_RETRY)
-		MODEL_CHECK(v->left != left,
-			    "mmu_translate wants to try again and nobody "
-			    "came between",
-			    "va 0x%llx", LLX(va));
-	else
-		MODEL_CHECK(allowed_walk(&v->allowed, va, s->access, since, &o),
-			    "mmu_translate says what the tables do not",
-			    "vcpu %u, va 0x%llx, access 0x%x: result %d, gpa 0x%llx, error 0x%x",
-			    v->id, LLX(va), s->access, o.result, LLX(o.gpa), o.error_code);
-	if (o.result == MMU_INJECT)
-		allowed_begin(&v->allowed, EPOCH_FAULT, since, va);
+	act_translate(v, &a);
 }
 
 static void peek(struct vcpu *v, const struct step *s)

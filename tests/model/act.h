@@ -6,6 +6,8 @@
 #include "tests/model/step.h"
 #include "tests/model/vcpus.h"
 
+#define MAX_STEP_EPOCHS 16u /* more than one step begins */
+
 /* Run a step on v's coroutine; one of those that act_is_global() are not. */
 void act(struct vcpu *v, const struct step *s);
 
@@ -23,15 +25,25 @@ struct act_access {
 	const void *bytes; /* REF_W: what is written */
 	unsigned len; /* in one page */
 	bool unshadow; /* the emulator cannot do the instruction */
+
+	/* The latest of the library's answers; MMU_NR_RESULTS: the processor needed none. */
+	enum mmu_result result;
+	struct mmu_fault fault;
 };
 
-enum act_end act_access(struct vcpu *v, const struct act_access *a);
+enum act_end act_access(struct vcpu *v, struct act_access *a);
+
+/* mmu_translate(); the answer in a->result and a->fault. */
+void act_translate(struct vcpu *v, struct act_access *a);
 
 /* The paging registers change, as MOV to them does. */
 void act_set_regs(struct vcpu *v, const struct mmu_regs *regs);
 void act_set_cr3(struct vcpu *v, uint64_t cr3);
 void act_flush(struct vcpu *v, bool global);
 void act_invlpg(struct vcpu *v, uint64_t va);
+
+/* mmu_unshadow(). */
+bool act_unshadow(struct vcpu *v, uint64_t gpa);
 
 /* A host write to guest memory. False: there is no RAM. */
 bool act_host_write(struct vcpu *v, uint64_t gpa, const void *bytes, unsigned len);

@@ -15,7 +15,7 @@ enum {
 };
 
 static uint8_t note[WORLD_SLOTS];
-static uint16_t noted[WORLD_SLOTS];
+static uint32_t noted[WORLD_SLOTS];
 static unsigned nr_noted;
 static bool is_on, collecting;
 

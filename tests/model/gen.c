@@ -165,6 +165,7 @@ static void draw_value(const struct theme *t, uint8_t *b)
 static void draw_operands(const struct theme *t, uint8_t *b)
 {
 	const uint8_t *va = t->va[below(t->nr_vas)];
+	uint8_t index;
 
 	switch (b[0]) {
 	case STEP_ACCESS:
@@ -205,7 +206,10 @@ static void draw_operands(const struct theme *t, uint8_t *b)
 		b[2] = 1u << below(8);
 		break;
 	case STEP_P2M:
-		b[2] = t->target[below(t->palette)];
+		/* what the addresses lead to, or a table on the way */
+		draw_entry(t, &b[2], &index);
+		if (chance(128))
+			b[2] = t->target[below(t->palette)];
 		break;
 	case STEP_INVLPG:
 	case STEP_PEEK:
@@ -218,13 +222,19 @@ static void draw_operands(const struct theme *t, uint8_t *b)
 	}
 }
 
+/* Mostly one of the first switch points: a step has few. */
+static unsigned draw_leave(void)
+{
+	return 1 + (chance(100) ? 0 : below(chance(200) ? 6 : 60));
+}
+
 static void draw_step(const struct theme *t, uint8_t *b)
 {
 	uint64_t any = next();
 
 	memcpy(b, &any, STEP_BYTES);
 	b[0] = draw_kind(t);
-	b[1] = below(t->vcpus) | (chance(t->leave) ? 1 + below(chance(200) ? 6 : 60) : 0) << 2;
+	b[1] = below(t->vcpus) | (chance(t->leave) ? draw_leave() : 0) << 2;
 	draw_operands(t, b);
 	for (unsigned i = 2; i < STEP_BYTES; i++)
 		if (chance(t->wild))

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tests/model/fail.h"
 #include "tests/model/memory.h"
@@ -29,19 +30,29 @@ static unsigned *touched, nr_touched;
 static bool *is_touched;
 static uint32_t words_with_past[NR_PAST], nr_words_with_past;
 
+/* Zeroed, and costs nothing where nobody looks. A larger world is made once a process, and what it
+ * replaces is not worth giving back. */
+static void *pages(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	return p;
+}
+
 void memory_size(unsigned frames)
 {
 	if (frames <= nr_frames)
 		return;
-	mem = aligned_alloc(PAGE_SIZE, frames * PAGE_SIZE);
-	known = aligned_alloc(PAGE_SIZE, frames * PAGE_SIZE);
-	newest = calloc(frames, sizeof(*newest));
+	mem = pages(frames * PAGE_SIZE);
+	known = pages(frames * PAGE_SIZE);
+	newest = pages(frames * sizeof(*newest));
 	touched = calloc(frames, sizeof(*touched));
 	is_touched = calloc(frames, sizeof(*is_touched));
-	if (!mem || !known || !newest || !touched || !is_touched)
+	if (!touched || !is_touched)
 		abort();
-	memset(mem, 0, frames * PAGE_SIZE);
-	memset(known, 0, frames * PAGE_SIZE);
 	nr_frames = frames;
 	nr_touched = nr_words_with_past = 0;
 }

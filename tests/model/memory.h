@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Between the files of the world: frames of guest memory and the past (memory.c). */
+/* Between the files of the world: frames of guest memory, the past (memory.c), the host (host.c). */
 #ifndef TESTS_MODEL_MEMORY_H
 #define TESTS_MODEL_MEMORY_H
 
@@ -31,5 +31,8 @@ void memory_forget(uint64_t before);
 
 /* The host uses the frame for something else: other words where there were some. */
 void memory_poison(unsigned frame);
+
+/* Give back what the library did not. */
+void host_reset(void);
 
 #endif

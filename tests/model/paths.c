@@ -18,12 +18,9 @@ struct search {
 };
 
 /* A and D are lost on what is not RAM. */
-static bool keeps_bits(const struct path_step *s)
+static bool keeps_bits(const struct path_step *s, uint64_t since)
 {
-	enum p2m_kind kind;
-
-	world_frame(s->gpa >> PAGE_SHIFT, &kind);
-	return kind == P2M_RAM;
+	return world_stayed_ram(s->gpa >> PAGE_SHIFT, since);
 }
 
 static void path_begin(struct path *p)
@@ -43,7 +40,7 @@ static void path_off(uint64_t va, struct path *p)
 	p->shift = PAGE_SHIFT;
 }
 
-static void path_finish(struct path *p, struct ref_entry e, uint64_t va)
+static void path_finish(struct path *p, struct ref_entry e, uint64_t va, uint64_t since)
 {
 	const struct path_step *leaf = &p->step[p->depth - 1];
 
@@ -61,10 +58,10 @@ static void path_finish(struct path *p, struct ref_entry e, uint64_t va)
 		p->rights.w = p->rights.w && (v & E_W);
 		p->rights.u = p->rights.u && (v & E_U);
 		p->rights.nx = p->rights.nx || (v & E_NX);
-		if (!(v & E_A) && keeps_bits(&p->step[i]))
+		if (!(v & E_A) && keeps_bits(&p->step[i], since))
 			p->accessed = false;
 	}
-	p->dirty = (leaf->value & E_D) || !keeps_bits(leaf);
+	p->dirty = (leaf->value & E_D) || !keeps_bits(leaf, since);
 }
 
 static uint64_t entry_gpa(const struct ref_format *f, uint64_t table, unsigned level, uint64_t va)
@@ -97,7 +94,7 @@ void path_now(const struct ref_cpu *c, const struct path_root *r, uint64_t va, s
 		world_steady(s->gpa, f->entry_bytes, world_now, &s->value);
 		e = ref_decode(c, level, s->value);
 		if (e.kind != REF_TABLE) {
-			path_finish(p, e, va);
+			path_finish(p, e, va, world_now);
 			return;
 		}
 		table = e.base;
@@ -134,7 +131,7 @@ static bool descend(const struct search *s, struct path *p, uint64_t table, unsi
 				return true;
 			continue;
 		}
-		path_finish(p, e, s->va);
+		path_finish(p, e, s->va, s->since);
 		if (s->found(p, s->arg))
 			return true;
 	}

@@ -3,20 +3,23 @@
 #include "tests/model/run.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/model/act.h"
 #include "tests/model/audit.h"
 #include "tests/model/dirty.h"
 #include "tests/model/setup.h"
 
-#define MAX_STEP_EPOCHS 16u /* more than one step begins */
+#define RUN_SECONDS 20u /* no stream takes longer */
 
-static jmp_buf failed_to;
+static sigjmp_buf failed_to;
 static struct run_result *result;
 static bool failed;
+static unsigned timeout; /* seconds; 0: crashes are not caught */
 static struct step steps[MODEL_VCPUS]; /* that each vCPU is at */
 
 void model_fail(const char *kind, const char *details, ...)
@@ -29,7 +32,7 @@ void model_fail(const char *kind, const char *details, ...)
 	result->kind = kind;
 	failed = true;
 	vcpus_abandon();
-	longjmp(failed_to, 1);
+	siglongjmp(failed_to, 1);
 }
 
 static void run_one(struct vcpu *v)
@@ -41,7 +44,7 @@ static void go(struct vcpu *v, unsigned leave)
 {
 	vcpus_run(v, leave);
 	if (failed)
-		longjmp(failed_to, 1);
+		siglongjmp(failed_to, 1);
 }
 
 static void finish(struct vcpu *v)
@@ -77,11 +80,16 @@ static void switch_engine(const struct run_options *o, const struct step *s)
 {
 	const char *engine = run_engine(o, s->what);
 
+	const char *old = vm.mmu.config.engine;
+	int err;
+
 	finish_all();
-	/* without memory for it nothing changes, which is as good */
-	if (!mmu_switch_engine(&vm.mmu, engine))
-		MODEL_CHECK(!strcmp(vm.mmu.config.engine, engine), "the engine was not switched",
-			    "%s", engine);
+	if (s->what & 0x80)
+		world_allocs_left = s->what >> 2 & 31;
+	err = mmu_switch_engine(&vm.mmu, engine);
+	world_allocs_left = -1;
+	MODEL_CHECK(!strcmp(vm.mmu.config.engine, err ? old : engine),
+		    "the engine is not the one that was asked for", "%s, error %d", engine, err);
 }
 
 static void step(const struct run_options *o, const struct step *s)
@@ -130,24 +138,66 @@ static void run_steps(const uint8_t *bytes, size_t len, const struct run_options
 	audit_all();
 }
 
-bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o, struct run_result *r)
+bool run_guarded(void (*body)(void *arg), void *arg, struct run_result *r)
 {
-	uint8_t first[HEAD_BYTES] = { 0 };
-	struct head h;
-
 	*r = (struct run_result){ .kind = NULL };
 	result = r;
 	failed = false;
-	memcpy(first, bytes, len < HEAD_BYTES ? len : HEAD_BYTES);
-	head_decode(first, &h);
-	if (o->trace)
-		head_print(&h, o->trace);
-	if (!setjmp(failed_to)) {
-		setup(&h, run_engine(o, h.engine), run_one);
-		run_steps(bytes, len, o);
-		teardown();
-	}
+	alarm(timeout);
+	if (!sigsetjmp(failed_to, timeout))
+		body(arg);
+	alarm(0);
 	return !r->kind;
+}
+
+struct stream {
+	const uint8_t *bytes;
+	size_t len;
+	const struct run_options *o;
+};
+
+static void stream_body(void *arg)
+{
+	const struct stream *s = arg;
+	uint8_t first[HEAD_BYTES] = { 0 };
+	struct head h;
+
+	memcpy(first, s->bytes, s->len < HEAD_BYTES ? s->len : HEAD_BYTES);
+	head_decode(first, &h);
+	if (s->o->trace)
+		head_print(&h, s->o->trace);
+	setup(&h, run_engine(s->o, h.engine), run_one);
+	run_steps(s->bytes, s->len, s->o);
+	teardown();
+}
+
+bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o, struct run_result *r)
+{
+	struct stream s = { bytes, len, o };
+
+	return run_guarded(stream_body, &s, r);
+}
+
+static void on_crash(int sig)
+{
+	if (!result)
+		_exit(1);
+	result->kind = sig == SIGALRM ? "a step never ends" : "the library crashes";
+	failed = true;
+	siglongjmp(failed_to, 1);
+}
+
+void run_catch_crashes(void)
+{
+	static char stack[1 << 16];
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM };
+	stack_t on = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction act = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
+
+	timeout = RUN_SECONDS;
+	sigaltstack(&on, NULL);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &act, NULL);
 }
 
 struct run_options run_default_options(void)

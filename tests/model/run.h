@@ -23,9 +23,15 @@ struct run_result {
 /* run_options from the environment: MMU_ENGINE. */
 struct run_options run_default_options(void);
 
-/* False: it failed. Deterministic; leaves nothing behind. */
+/* Run `body` until it returns or something fails. False: it failed. */
+bool run_guarded(void (*body)(void *arg), void *arg, struct run_result *r);
+
+/* Deterministic; leaves nothing behind. False: it failed. */
 bool run_stream(const uint8_t *bytes, size_t len, const struct run_options *o,
 		struct run_result *r);
+
+/* From now on a crash in a run, or one that does not end, is a failure of its stream. */
+void run_catch_crashes(void);
 
 /* The name of the engine that a stream with this byte runs on. */
 const char *run_engine(const struct run_options *o, unsigned choice);

@@ -139,6 +139,17 @@ void setup(const struct head *h, const char *engine, void (*step)(struct vcpu *v
 	}
 }
 
+void setup_recorded(const struct mmu_config *c, unsigned nr_vcpus)
+{
+	world_reset_recorded();
+	dirty_reset();
+	vcpus_reset(nr_vcpus, NULL);
+	MODEL_CHECK(begin(c), "the library does not take the recorded configuration", "engine %s",
+		    c->engine);
+	for (unsigned i = 0; i < nr_vcpus; i++)
+		allowed_init(&vm.vcpu[i].allowed, c->maxphyaddr, c->has_1g);
+}
+
 void teardown(void)
 {
 	end();

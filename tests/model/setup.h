@@ -9,6 +9,9 @@
 /* A new world, page tables for each mode, vCPUs in the head's mode. */
 void setup(const struct head *h, const char *engine, void (*step)(struct vcpu *v));
 
+/* vCPUs in reset state in a world of a recorded guest, which has no memory yet. */
+void setup_recorded(const struct mmu_config *c, unsigned nr_vcpus);
+
 /* Undo it. Nothing of the library's may be left. All vCPUs are idle. */
 void teardown(void);
 

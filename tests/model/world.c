@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The p2m and the host's pages. Host frame numbers: each kind of memory has its own range. */
-#include <stdlib.h>
+/* The p2m of the world, and guest memory by its addresses (world.h). */
 #include <string.h>
 
+#include "mmu/util.h"
 #include "tests/model/fail.h"
 #include "tests/model/memory.h"
 
-#define ENOMEM 12
-
-#define GUEST_PFN UINT64_C(0x140000) /* above 4 GiB, 2 MiB aligned */
-#define LOW_PFN UINT64_C(0x1000) /* pages below 4 GiB */
-#define LOW_PAGES 16u
-#define HIGH_PFN UINT64_C(0x200000)
-#define HIGH_PAGES 4096u
-#define SCATTER 37u /* coprime to both: pages are not handed out in order */
-#define MAX_BLOCKS 64u
+#define SCATTER 37u /* coprime to the number of loose frames: none lies beside its neighbour */
+#define STREAM_SLOTS 4096u /* more than gfns in the world of a stream; a power of two */
+#define MAX_RANGES 64u
 
 /* A gfn that is or was memory. */
 struct slot {
@@ -22,6 +16,14 @@ struct slot {
 	unsigned home, frame; /* where it was at first, and is; NO_FRAME: nowhere */
 	enum p2m_kind kind;
 	uint32_t past; /* frames before */
+	bool large; /* of a recorded guest: in a piece */
+};
+
+/* Memory of a recorded guest: it gets frames when it is touched. */
+struct range {
+	uint64_t gfn, n;
+	enum p2m_kind kind;
+	bool large;
 };
 
 struct piece {
@@ -30,6 +32,9 @@ struct piece {
 };
 
 static struct slot slots[WORLD_SLOTS];
+static unsigned nr_slots;
+static struct range ranges[MAX_RANGES];
+static unsigned nr_ranges, next_loose, next_piece;
 static struct piece pieces[WORLD_PIECES];
 static uint64_t owner[WORLD_FRAMES]; /* gfn of each frame; ~0: none */
 static unsigned spare[WORLD_FRAMES], nr_spare;
@@ -39,41 +44,84 @@ static struct {
 	unsigned old_frame;
 } change;
 
-static uint64_t low_pages[LOW_PAGES][WORDS_PER_FRAME] __attribute__((aligned(4096)));
-static uint64_t high_pages[HIGH_PAGES][WORDS_PER_FRAME] __attribute__((aligned(4096)));
-static bool low_used[LOW_PAGES], high_used[HIGH_PAGES];
-static unsigned next_page;
-static unsigned pages_out;
-static void *blocks[MAX_BLOCKS];
-static unsigned blocks_out;
-
-int world_allocs_left = -1;
-
 /* ---- p2m ---- */
 
-static struct slot *slot_of(uint64_t gfn)
+static struct slot *find_slot(uint64_t gfn)
 {
-	unsigned i = (unsigned)(gfn ^ gfn >> 10) % WORLD_SLOTS;
+	unsigned i = (unsigned)(gfn ^ gfn >> 10) % nr_slots;
 
 	while (slots[i].gfn != gfn && slots[i].gfn != ~UINT64_C(0))
-		i = (i + 1) % WORLD_SLOTS;
+		i = (i + 1) % nr_slots;
 	return &slots[i];
 }
 
 static void settle(uint64_t gfn, unsigned frame, enum p2m_kind kind)
 {
-	struct slot *s = slot_of(gfn);
+	struct slot *s = find_slot(gfn);
 
 	*s = (struct slot){ .gfn = gfn, .home = frame, .frame = frame, .kind = kind };
 	owner[frame] = gfn;
+}
+
+static void empty_p2m(unsigned slots_now)
+{
+	nr_slots = slots_now;
+	nr_ranges = next_loose = next_piece = nr_spare = 0;
+	memset(slots, 0xff, nr_slots * sizeof(slots[0]));
+	change.slot = NULL;
+}
+
+static void settle_piece(const struct range *r, uint64_t gfn)
+{
+	MODEL_CHECK(next_piece < WORLD_RECORDED_PIECES, "model: too much memory is touched", " ");
+	for (unsigned i = 0; i < PIECE_FRAMES; i++) {
+		settle(gfn + i, next_piece * PIECE_FRAMES + i, r->kind);
+		find_slot(gfn + i)->large = true;
+	}
+	next_piece++;
+}
+
+static cold void settle_touched(uint64_t gfn)
+{
+	const struct range *r = &ranges[nr_ranges];
+
+	while (r-- > ranges) {
+		if (gfn < r->gfn || gfn - r->gfn >= r->n)
+			continue;
+		if (r->kind == P2M_NONE)
+			return;
+		if (r->large) {
+			settle_piece(r, gfn / PIECE_FRAMES * PIECE_FRAMES);
+			return;
+		}
+		MODEL_CHECK(next_loose < WORLD_RECORDED_LOOSE, "model: too much memory is touched",
+			    " ");
+		settle(gfn, WORLD_RECORDED_PIECES * PIECE_FRAMES + next_loose++, r->kind);
+		return;
+	}
+}
+
+static struct slot *slot_of(uint64_t gfn)
+{
+	struct slot *s = find_slot(gfn);
+
+	if (likely(s->gfn == gfn || !nr_ranges))
+		return s;
+	settle_touched(gfn);
+	return find_slot(gfn);
+}
+
+void world_add(uint64_t gfn, uint64_t n, enum p2m_kind kind, bool large)
+{
+	MODEL_CHECK(nr_ranges < MAX_RANGES, "model: too many ranges of memory", "%u", nr_ranges);
+	ranges[nr_ranges++] = (struct range){ gfn, n, kind, large };
 }
 
 static void reset_p2m(bool high)
 {
 	unsigned frame = 0;
 
-	memset(slots, 0xff, sizeof(slots));
-	change.slot = NULL;
+	empty_p2m(STREAM_SLOTS);
 	for (unsigned i = 0; i < WORLD_PIECES; i++)
 		pieces[i] = (struct piece){ .gfn = i * PIECE_FRAMES };
 	for (; frame < WORLD_LOOSE_GFN; frame++)
@@ -96,6 +144,8 @@ static void reset_p2m(bool high)
 
 static bool in_large_piece(uint64_t gfn)
 {
+	if (nr_ranges)
+		return slot_of(gfn)->large;
 	return gfn < WORLD_LOOSE_GFN && !pieces[gfn / PIECE_FRAMES].away;
 }
 
@@ -159,6 +209,13 @@ bool world_was_memory(uint64_t gfn, bool write, uint64_t since)
 	return s->kind == P2M_RAM || (s->kind == P2M_ROM && !write) || changed_since(s, since);
 }
 
+bool world_stayed_ram(uint64_t gfn, uint64_t since)
+{
+	const struct slot *s = slot_of(gfn);
+
+	return s->gfn == gfn && s->kind == P2M_RAM && !changed_since(s, since);
+}
+
 unsigned world_slot(uint64_t gfn)
 {
 	const struct slot *s = slot_of(gfn);
@@ -191,7 +248,7 @@ static void slot_set(struct slot *s, unsigned frame, enum p2m_kind kind)
 	s->kind = kind;
 	if (frame != NO_FRAME)
 		owner[frame] = s->gfn;
-	if (s->gfn < WORLD_LOOSE_GFN)
+	if (s->gfn < WORLD_LOOSE_GFN && !nr_ranges)
 		pieces[s->gfn / PIECE_FRAMES].away += was_home - is_home;
 }
 
@@ -259,7 +316,7 @@ bool world_in_change(void)
 void world_forget(uint64_t before)
 {
 	memory_forget(before);
-	for (unsigned i = 0; i < WORLD_SLOTS; i++)
+	for (unsigned i = 0; i < nr_slots; i++)
 		if (slots[i].gfn != ~UINT64_C(0) && slots[i].past)
 			past_cut(&slots[i].past, before);
 }
@@ -335,137 +392,21 @@ uint64_t world_read(uint64_t gpa, unsigned bytes)
 	return value;
 }
 
-/* ---- host frames ---- */
-
-uint64_t world_pfn(unsigned frame)
-{
-	return GUEST_PFN + frame;
-}
-
-unsigned world_frame_of_pfn(uint64_t pfn)
-{
-	return pfn >= GUEST_PFN && pfn < GUEST_PFN + WORLD_FRAMES ? (unsigned)(pfn - GUEST_PFN)
-								  : NO_FRAME;
-}
-
-const uint64_t *world_table(uint64_t pfn)
-{
-	if (pfn >= LOW_PFN && pfn < LOW_PFN + LOW_PAGES && low_used[pfn - LOW_PFN])
-		return low_pages[pfn - LOW_PFN];
-	if (pfn >= HIGH_PFN && pfn < HIGH_PFN + HIGH_PAGES && high_used[pfn - HIGH_PFN])
-		return high_pages[pfn - HIGH_PFN];
-	model_fail("I1: a shadow entry leads to a frame that is no table of the library's",
-		   "pfn 0x%llx", LLX(pfn));
-}
-
-unsigned world_pages_out(void)
-{
-	return pages_out;
-}
-
-unsigned world_blocks_out(void)
-{
-	return blocks_out;
-}
-
-/* ---- the platform's part of it ---- */
-
-void *mmu_map_pfn(pfn_t pfn)
-{
-	unsigned frame = world_frame_of_pfn(pfn.v);
-
-	if (frame != NO_FRAME)
-		return memory_at(frame);
-	return (void *)(uintptr_t)world_table(pfn.v);
-}
-
-static bool may_allocate(void)
-{
-	if (!world_allocs_left)
-		return false;
-	if (world_allocs_left > 0)
-		world_allocs_left--;
-	return true;
-}
-
-static int take_page(bool *used, uint64_t (*pages)[WORDS_PER_FRAME], unsigned n, unsigned *page)
-{
-	for (unsigned i = 0; i < n; i++) {
-		unsigned at = (next_page += SCATTER) % n;
-
-		if (used[at])
-			continue;
-		used[at] = true;
-		memset(pages[at], 0, PAGE_SIZE);
-		*page = at;
-		pages_out++;
-		return 0;
-	}
-	return -ENOMEM;
-}
-
-int mmu_page_alloc(struct mmu *m, bool below_4g, pfn_t *pfn)
-{
-	unsigned page;
-	int err;
-
-	(void)m;
-	if (!may_allocate())
-		return -ENOMEM;
-	err = below_4g ? take_page(low_used, low_pages, LOW_PAGES, &page)
-		       : take_page(high_used, high_pages, HIGH_PAGES, &page);
-	if (!err)
-		*pfn = PFN((below_4g ? LOW_PFN : HIGH_PFN) + page);
-	return err;
-}
-
-void mmu_page_free(struct mmu *m, pfn_t pfn)
-{
-	(void)m;
-	world_table(pfn.v); /* that it is one */
-	if (pfn.v < HIGH_PFN)
-		low_used[pfn.v - LOW_PFN] = false;
-	else
-		high_used[pfn.v - HIGH_PFN] = false;
-	pages_out--;
-}
-
-void *mmu_mem_alloc(size_t bytes)
-{
-	void *p = may_allocate() && blocks_out < MAX_BLOCKS ? calloc(1, bytes) : NULL;
-
-	if (p)
-		blocks[blocks_out++] = p;
-	return p;
-}
-
-void mmu_mem_free(void *p, size_t bytes)
-{
-	(void)bytes;
-	for (unsigned i = 0; i < blocks_out; i++) {
-		if (blocks[i] != p)
-			continue;
-		blocks[i] = blocks[--blocks_out];
-		free(p);
-		return;
-	}
-	model_fail("the library gives back memory that it does not have", "%p", p);
-}
-
-static void free_leftovers(void)
-{
-	while (blocks_out)
-		free(blocks[--blocks_out]);
-	memset(low_used, 0, sizeof(low_used));
-	memset(high_used, 0, sizeof(high_used));
-	pages_out = next_page = 0;
-}
+/* ---- new worlds ---- */
 
 void world_reset(bool high)
 {
-	free_leftovers();
-	memory_size(WORLD_FRAMES);
+	host_reset();
+	memory_size(WORLD_STREAM_FRAMES);
 	memory_reset();
 	reset_p2m(high);
-	world_allocs_left = -1;
+}
+
+void world_reset_recorded(void)
+{
+	host_reset();
+	memory_size(WORLD_FRAMES);
+	memory_reset();
+	empty_p2m(WORLD_SLOTS);
+	memset(owner, 0xff, sizeof(owner));
 }

@@ -23,7 +23,12 @@
 #define WORLD_HIGH_FRAMES 4u
 #define WORLD_LOW_END (WORLD_LOOSE_GFN + WORLD_LOOSE_FRAMES)
 #define WORLD_SPARE_FRAMES 32u
-#define WORLD_FRAMES (WORLD_LOW_END + WORLD_HIGH_FRAMES + WORLD_SPARE_FRAMES)
+#define WORLD_STREAM_FRAMES (WORLD_LOW_END + WORLD_HIGH_FRAMES + WORLD_SPARE_FRAMES)
+
+/* A recorded guest has its memory where it says. Frames that it touches: in 2 MiB pieces, others. */
+#define WORLD_RECORDED_PIECES 112u
+#define WORLD_RECORDED_LOOSE 8192u
+#define WORLD_FRAMES (WORLD_RECORDED_LOOSE + WORLD_RECORDED_PIECES * PIECE_FRAMES)
 
 #define NO_FRAME (~0u)
 
@@ -32,6 +37,10 @@ extern uint64_t world_now;
 /* A new world, with memory above 4 GiB or without; what the library has allocated in the old
  * one is gone. */
 void world_reset(bool high);
+
+/* The same without memory; then `n` frames of it from `gfn`. */
+void world_reset_recorded(void);
+void world_add(uint64_t gfn, uint64_t n, enum p2m_kind kind, bool large);
 
 /* ---- guest memory ---- */
 
@@ -89,6 +98,9 @@ bool world_maps(uint64_t gfn, unsigned frame, bool write);
 bool world_was_mmio(uint64_t gfn, bool write, uint64_t since);
 bool world_was_memory(uint64_t gfn, bool write, uint64_t since);
 
+/* Was it RAM, and the same, all the time since then? */
+bool world_stayed_ram(uint64_t gfn, uint64_t since);
+
 enum p2m_change { P2M_MOVE, P2M_DROP, P2M_MAKE_ROM, P2M_HOME, NR_P2M_CHANGES };
 
 /* Begin a change at `gfn`. False: nothing changes. One at a time. */
@@ -98,7 +110,7 @@ void world_end_change(void);
 bool world_in_change(void);
 
 /* A small number for a gfn that is or was memory, below WORLD_SLOTS; or NO_FRAME. */
-#define WORLD_SLOTS 4096u
+#define WORLD_SLOTS (1u << 17)
 unsigned world_slot(uint64_t gfn);
 uint64_t world_slot_gfn(unsigned slot);
 
