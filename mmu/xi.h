@@ -200,12 +200,6 @@ static inline bool xi_same_key(const struct xi_key *a, const struct xi_key *b)
 	return a->gfn == b->gfn && a->role.word == b->role.word;
 }
 
-/* Can `gfn` hold a table that is worth a shadow? */
-static inline bool xi_is_memory(const struct xi *x, uint64_t gfn)
-{
-	return gfn < x->mmu->config.frames && mmu_p2m_lookup(x->mmu, GFN(gfn)).kind != P2M_NONE;
-}
-
 /* ---- xi_list.c: entries and the lists that they are in ---- */
 
 /* Entries by number, 1 and up. */
@@ -246,8 +240,9 @@ void xi_forbid_write(struct xi *x, struct xi_spage *s, unsigned i) MMU_LOCKED;
 
 struct xi_spage *xi_find(struct xi *x, const struct xi_key *key) MMU_LOCKED;
 
-/* A new spage; the pool is not empty, no spage has this key, and an indirect one's frame is
- * memory. Its guest table is protected, in step and settled when this returns. */
+/* A new spage; the pool is not empty and no spage has this key. Its guest table is protected, in
+ * step and settled when this returns. NULL: there is no memory at its frame (now: the p2m
+ * may change without the lock, so it is asked once). */
 struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *key) MMU_LOCKED;
 
 /* Let `s` go: no entry leads to it, it has none, nobody finds it. `deep`: and what only it led

@@ -54,6 +54,8 @@ static struct xi_spage *make(const struct fill *f, const struct xi_key *k) MMU_L
 {
 	struct xi_spage *s = xi_new(f->x, f->v, k);
 
+	if (!s)
+		return NULL;
 	xi_count(f->v, MMU_CNT_NEW_TABLE);
 	if (k->role.direct && k->role.level == 1 && xi_has(f->x, MMU_OPT_SPLIT))
 		fill_whole(f->x, s, f->w->gfn.v);
@@ -74,7 +76,8 @@ static bool bring_in_step(const struct fill *f, const struct xi_spage *s,
 	return true;
 }
 
-/* Make entry `i` of `s` lead where the walk went. NULL: the guest's entry has changed. */
+/* Make entry `i` of `s` lead where the walk went. NULL: the guest's entry has changed, or the
+ * table there is no memory any more. */
 static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned i,
 				   const struct xi_key *k) MMU_LOCKED
 {
@@ -88,6 +91,8 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 		return NULL;
 	if (!child)
 		child = make(f, k);
+	if (!child)
+		return NULL;
 	f->linked = true;
 	xi_set(f->x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
 	return child;
@@ -112,7 +117,7 @@ static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage
 
 		s->writes = 0;
 		if (!child || !xi_same_key(&child->key, &k)) {
-			if (!k.role.direct && !xi_is_memory(f->x, k.gfn))
+			if (k.gfn >= f->x->mmu->config.frames)
 				return MMU_RETRY;
 			child = link_child(f, s, i, &k);
 		}

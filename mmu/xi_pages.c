@@ -59,9 +59,8 @@ static void leave_list(struct xi *x, struct xi_spage *s) MMU_LOCKED
 }
 
 /* Where the guest entries are that `s` shadows, and what they may hold. */
-static void find_guest_table(struct xi *x, struct xi_spage *s) MMU_LOCKED
+static void find_guest_table(struct xi *x, struct xi_spage *s, struct p2m_entry e) MMU_LOCKED
 {
-	struct p2m_entry e = mmu_p2m_lookup(x->mmu, GFN(s->key.gfn));
 	union xi_role r = s->key.role;
 	unsigned per_quadrant = r.level == 1 ? SPTE_ENTRIES : SPTE_ENTRIES / 2;
 
@@ -74,8 +73,17 @@ static void find_guest_table(struct xi *x, struct xi_spage *s) MMU_LOCKED
 
 struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *key)
 {
-	struct xi_spage *s = (struct xi_spage *)mmu_pool_take(&x->pool);
+	struct p2m_entry e = { .kind = P2M_NONE };
+	struct xi_spage *s;
 
+	if (key->gfn >= x->mmu->config.frames)
+		return NULL;
+	if (!key->role.direct) {
+		e = mmu_p2m_lookup(x->mmu, GFN(key->gfn));
+		if (e.kind == P2M_NONE)
+			return NULL;
+	}
+	s = (struct xi_spage *)mmu_pool_take(&x->pool);
 	s->key = *key;
 	s->state = XI_LIVE;
 	s->parents = 0;
@@ -89,7 +97,7 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 	list_add(&x->lru, &s->lru);
 	if (!key->role.direct) {
 		xi_track(x, v, key->gfn);
-		find_guest_table(x, s);
+		find_guest_table(x, s, e);
 	}
 	join_list(x, s);
 	return s;

@@ -63,12 +63,6 @@ static inline bool root_key(const struct mmu_vcpu *v, unsigned i, struct xi_key 
 	return true;
 }
 
-/* Can it have a shadow? */
-static bool is_possible(const struct xi *x, const struct xi_key *k)
-{
-	return k->role.direct ? k->gfn < x->mmu->config.frames : xi_is_memory(x, k->gfn);
-}
-
 /* One that was being torn down while it was in use is let go with its last user: the guest is
  * about to give its table back. */
 static void put(struct xi *x, struct xi_vcpu *t, unsigned i) MMU_LOCKED
@@ -120,6 +114,8 @@ static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,
 {
 	struct xi_spage *s = xi_new(x, v, k);
 
+	if (!s)
+		return NULL;
 	xi_count(v, MMU_CNT_NEW_ROOT);
 	if (!k->role.direct && xi_has(x, MMU_OPT_PREFILL))
 		link_shared(x, v, s);
@@ -134,7 +130,7 @@ static void change_root(struct xi *x, struct mmu_vcpu *v, unsigned i,
 	struct xi_spage *s = NULL;
 
 	put(x, t, i);
-	if (k && is_possible(x, k)) {
+	if (k && k->gfn < x->mmu->config.frames) {
 		s = xi_find(x, k);
 		if (!s && k->role.level == XI_TOP_4LEVEL)
 			s = new_root(x, v, k);
@@ -177,13 +173,15 @@ struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
 
 	put(x, t, i);
 	xi_tighten(x);
-	if (!root_key(v, i, &k) || !is_possible(x, &k))
+	if (!root_key(v, i, &k) || k.gfn >= x->mmu->config.frames)
 		return NULL;
 	s = xi_find(x, &k);
 	if (!s)
 		s = new_root(x, v, &k);
 	else if (GUARD(I2_NEW_PATH))
 		xi_sync_below(x, v, s);
+	if (!s)
+		return NULL;
 	set(t, i, s);
 	set_hw(v);
 	xi_flush_hw(x, v); /* the processor may have latched what was there */
