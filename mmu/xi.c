@@ -20,7 +20,11 @@
 static struct xi_spage *leaf_table(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED
 {
 	const struct xi_vcpu *t = v->priv;
-	struct xi_spage *s = t->root[v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
+	struct xi_spage *s = xi_recent(x, v, va);
+
+	if (s)
+		return s;
+	s = t->root[v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
 
 	while (s && s->key.role.level > 1) {
 		unsigned i = spte_index(va, xi_level_shift(s->key.role.level));

@@ -136,6 +136,7 @@ struct xi {
 	unsigned stale, wide, everybody;
 	unsigned nr_vcpus; /* bits in `everybody` */
 	uint64_t nr_changes; /* of entries, so far */
+	uint64_t nr_turns; /* table entries and roots that lead elsewhere now, so far */
 	unsigned nr_zaps; /* so far: whoever goes along a list sees that it has changed */
 	/*
 	 * A table that an instruction writes which the emulator lacks is let go. If it comes back
@@ -152,6 +153,10 @@ struct xi_vcpu {
 	struct xi_spage *root[XI_ROOTS]; /* 4-level: the first only; NULL: not made yet */
 	uint64_t *pdpte; /* the four PDPTEs that lead to them, below 4 GiB */
 	pfn_t pdpt;
+	/* The leaf table that was used last and the 2 MiB that it maps, good while no way has
+	 * turned: faults and INVLPGs come in runs. */
+	struct xi_spage *recent;
+	uint64_t recent_2m, recent_turns;
 	gva_t refused; /* address of the latest fault that found its entry made already, */
 	uint64_t refused_at; /* and xi.nr_changes then */
 	pfn_t nothing; /* an empty table: 4-level root where CR3 points to no memory */
@@ -391,6 +396,27 @@ void xi_set_roots(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
 /* The root, or part of it, under which `va` lies, made where it is not there. NULL: CR3 points
  * to no memory. Pool pages are reserved. */
 struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i) MMU_LOCKED;
+
+/* The table of level 1 on the way to `va`, if it is remembered. */
+static inline struct xi_spage *xi_recent(const struct xi *x, const struct mmu_vcpu *v,
+					 gva_t va) MMU_LOCKED
+{
+	const struct xi_vcpu *t = v->priv;
+
+	if (t->recent_2m == va.v >> PAGE_SHIFT_2M && t->recent_turns == x->nr_turns)
+		return t->recent;
+	return NULL;
+}
+
+static inline void xi_remember(const struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+			       gva_t va) MMU_LOCKED
+{
+	struct xi_vcpu *t = v->priv;
+
+	t->recent = s;
+	t->recent_2m = va.v >> PAGE_SHIFT_2M;
+	t->recent_turns = x->nr_turns;
+}
 
 static inline struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED
 {

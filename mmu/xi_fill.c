@@ -129,18 +129,11 @@ static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage
 	return MMU_FIXED;
 }
 
-/*
- * The usual case: the way is there and ends in the guest table that the walk ended in. No
- * key above it need be compared, since the shadow's way is the guest's way now. NULL: not so.
- */
-static struct xi_spage *known_way(const struct fill *f) MMU_LOCKED
+/* The table of level 1 where the shadow's own way to f->va ends; NULL: it ends above. */
+static struct xi_spage *walk_shadow(const struct fill *f) MMU_LOCKED
 {
-	const struct mmu_walk *w = f->w;
-	struct xi_spage *s;
+	struct xi_spage *s = xi_root_for(f->x, f->v, f->va);
 
-	if (w->level > 1)
-		return NULL;
-	s = xi_root_for(f->x, f->v, f->va);
 	if (!s || s->key.role.direct)
 		return NULL;
 	for (unsigned shift = xi_level_shift(s->key.role.level); shift > PAGE_SHIFT;
@@ -152,8 +145,23 @@ static struct xi_spage *known_way(const struct fill *f) MMU_LOCKED
 			return NULL;
 		s = xi_child(f->x, s, i);
 	}
-	if (s->key.gfn != w->table[1].v >> PAGE_SHIFT ||
-	    xi_rights_below(s, w->gpte[1]) != w->rights || s->key.role.direct)
+	xi_remember(f->x, f->v, s, f->va);
+	return s;
+}
+
+/*
+ * The usual case: the way is there and ends in the guest table that the walk ended in. No
+ * key above it need be compared, since the shadow's way is the guest's way now. NULL: not so.
+ */
+static inline struct xi_spage *known_way(const struct fill *f) MMU_LOCKED
+{
+	const struct mmu_walk *w = f->w;
+	struct xi_spage *s = xi_recent(f->x, f->v, f->va);
+
+	if (!s)
+		s = walk_shadow(f);
+	if (!s || w->level > 1 || s->key.role.direct || s->key.gfn != w->table[1].v >> PAGE_SHIFT ||
+	    xi_rights_below(s, w->gpte[1]) != w->rights)
 		return NULL;
 	return s;
 }

@@ -59,8 +59,10 @@ static void note_stale(struct xi *x, const struct xi_spage *s) MMU_LOCKED
 {
 	if (GUARD(I17_STALE))
 		x->stale = x->everybody;
-	if (s->key.role.level > 1)
+	if (s->key.role.level > 1) {
 		x->wide = x->everybody;
+		x->nr_turns++;
+	}
 }
 
 static void undo(struct xi *x, struct xi_spage *s, unsigned i, uint64_t old) MMU_LOCKED

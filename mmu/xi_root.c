@@ -69,6 +69,7 @@ static void put(struct xi *x, struct xi_vcpu *t, unsigned i) MMU_LOCKED
 {
 	struct xi_spage *s = t->root[i];
 
+	x->nr_turns++;
 	t->root[i] = NULL;
 	t->pdpte[i] = 0;
 	if (!s)
