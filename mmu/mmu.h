@@ -86,7 +86,8 @@ enum mmu_option {
 	MMU_OPT_GLOBAL = 1 << 5, /* ..., and skips tables with only global entries */
 	MMU_OPT_TEARDOWN = 1 << 6, /* tables that are torn down or reused are let go at once */
 	MMU_OPT_SPLIT = 1 << 7, /* a split large page is filled as a whole */
-	MMU_NR_OPTIONS = 8
+	MMU_OPT_BORN = 1 << 8, /* a new leaf table begins out of sync */
+	MMU_NR_OPTIONS = 9
 };
 
 struct mmu_config {

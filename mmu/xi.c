@@ -46,10 +46,9 @@ static bool refresh(struct xi *x, struct xi_spage *s, gva_t va, bool fill) MMU_L
 /* A flush: what was let go or let loose before it is past. */
 static void end_looseness(struct xi *x) MMU_LOCKED
 {
-	if (unlikely(x->let_go != XI_NO_FRAME)) {
-		x->let_go = XI_NO_FRAME;
+	x->let_go = XI_NO_FRAME;
+	if (unlikely(x->loose[0] != XI_NO_FRAME || x->loose[1] != XI_NO_FRAME))
 		xi_tighten(x);
-	}
 }
 
 static void xi_forget(struct mmu_vcpu *v, gva_t va)

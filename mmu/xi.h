@@ -109,7 +109,8 @@ struct xi_frame {
 struct xi_region {
 	uint32_t rmap; /* list of the large leaves that map it */
 	uint32_t direct; /* direct spages that begin here, by number + 1 */
-	uint32_t nr_tables; /* frames in it that have spages: then nothing large maps it */
+	uint32_t nr_tables; /* frames in it that have spages: then nothing large is made for it, and
+			     * where one of them is protected, nothing large maps it */
 	/* It had one, and is mapped in small pieces still: tables come and go, and to split it
 	 * each time costs more than small pieces do. Until a piece is let go. */
 	bool split;
@@ -142,7 +143,8 @@ struct xi {
 	 * A table that an instruction writes which the emulator lacks is let go. If it comes back
 	 * at once, because the instruction's own way goes through it, it is let *loose*: shadowed
 	 * and yet not protected, until anybody flushes or a way to it is added, when it is
-	 * let go. No instruction writes more than two.
+	 * let go. No instruction writes more than two. The root of an address space that is
+	 * being taken down is loose too.
 	 */
 	uint64_t let_go, loose[XI_MAX_LOOSE]; /* frames; XI_NO_FRAME */
 	struct pt_masks masks[NR_PAGING_MODES][2][2]; /* by mode, NXE, PSE */
@@ -288,11 +290,15 @@ static inline bool xi_is_protected(const struct xi *x, uint64_t gfn)
 /* Nothing is loose any more. */
 void xi_tighten(struct xi *x) MMU_LOCKED;
 
+/* `gfn` is loose from now on; none of the earlier ones if there are two. */
+void xi_let_loose(struct xi *x, uint64_t gfn) MMU_LOCKED;
+
 /* See mmu_unshadow(). */
 bool xi_let_go(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
 
-/* Frame `gfn` is about to get another spage: protect it and bring those that it has in step. */
-void xi_track(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
+/* `s` is about to join the spages of its frame: protect that and bring those that it has in
+ * step; or `s` is OOS from the beginning. */
+void xi_track(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED;
 
 /* A guest table is protected, compared for the last time and no longer OOS. */
 void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
@@ -381,9 +387,8 @@ enum mmu_result xi_fill(struct mmu_vcpu *v, gva_t va, unsigned access, const str
 			struct mmu_fault *fault);
 
 /* Link entry `i` of `s`, whose guest entry is `gpte`, to the spage that there is for it already.
- * False: there is none, or nothing to link. */
-bool xi_link_known(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s, unsigned i,
-		   uint64_t gpte) MMU_LOCKED;
+ * False: there is none. Who calls brings what is below in step. */
+bool xi_link_known(struct xi *x, struct xi_spage *s, unsigned i, uint64_t gpte) MMU_LOCKED;
 
 /* ---- xi_root.c ---- */
 

@@ -47,6 +47,15 @@ static bool is_found(struct xi *x, const struct xi_spage *s) MMU_LOCKED
 
 /* ---- entries ---- */
 
+static bool has_protected(struct xi *x, uint64_t region) MMU_LOCKED
+{
+	uint64_t gfn = region * SPTE_ENTRIES, end = gfn + SPTE_ENTRIES;
+
+	while (gfn < end && gfn < x->mmu->config.frames && !xi_is_protected(x, gfn))
+		gfn++;
+	return gfn < end && gfn < x->mmu->config.frames;
+}
+
 static void audit_leaf(const struct audit *a, const struct xi_spage *s, unsigned i) MMU_LOCKED
 {
 	struct xi *x = a->x;
@@ -61,8 +70,8 @@ static void audit_leaf(const struct audit *a, const struct xi_spage *s, unsigned
 		failed(a, 1, "a leaf maps what is not the guest's", s, i);
 	if (!(e & PTE_A) || (e & PTE_G))
 		failed(a, 1, "a leaf without A, or with G", s, i);
-	if (large && x->region[nr].nr_tables)
-		failed(a, 3, "a large leaf over a shadowed table", s, i);
+	if (large && has_protected(x, nr))
+		failed(a, 3, "a large leaf over a protected table", s, i);
 	if (!(e & PTE_W))
 		return;
 	if (to.kind != P2M_RAM || !(e & PTE_D))

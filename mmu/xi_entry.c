@@ -115,27 +115,49 @@ static bool is_table(const struct xi_spage *s, uint64_t gpte)
 	return (gpte & PTE_P) && ((gpte & PTE_A) || s->rom) && !(gpte & s->masks->odd[level]);
 }
 
+/* An address space goes: its own tables, which nothing else leads to, go at once, and the root
+ * is written freely until it is left. */
+static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
+{
+	root->torn = true;
+	for (unsigned i = root->lo; i <= root->hi; i++) {
+		struct xi_spage *child;
+
+		if (!root->page.spt[i])
+			continue;
+		child = xi_child(x, root, i);
+		if (!xi_entry_next(x, child->parents) && !child->roots)
+			xi_zap(x, child, true);
+	}
+	xi_let_loose(x, root->key.gfn);
+}
+
 /*
  * The guest cleared the entry of `s` that led to `child`, as it does before it gives a table
  * back: unless another way leads to that, it goes. More of `s` is likely to be cleared next,
  * so it goes too (what it leads to stays, should this be wrong), and so do those above that
- * this leaves empty: writes to them need no exit then.
+ * this leaves empty: writes to them need no exit then. Where that empties a whole slot of a
+ * 4-level root, 512 GiB, the address space is being taken down.
  */
 static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) MMU_LOCKED
 {
 	if (!child->key.role.direct && !child->parents && !child->roots)
 		xi_zap(x, child, true);
-	s->torn = s->roots > 0;
 	while (s->state == XI_LIVE && !s->roots) {
 		struct xi_spage *parent = s->parents ? xi_entry_page(x, s->parents) : NULL;
 
 		if (!parent || xi_entry_next(x, s->parents))
-			break;
+			return;
 		xi_zap(x, s, false);
 		s = parent;
-		if (s->nr_present)
-			break;
+		if (s->nr_present && !s->roots)
+			return;
 	}
+	if (s->state != XI_LIVE)
+		return;
+	s->torn = true;
+	if (s->key.role.level == XI_TOP_4LEVEL)
+		abandon(x, s);
 }
 
 void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
@@ -173,7 +195,7 @@ static struct xi_key large_key(const struct xi_spage *s, unsigned i, uint64_t gp
 	return xi_direct_key(s->key.role, level - 1, base, xi_rights_below(s, gpte), gpte);
 }
 
-bool xi_link_known(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s, unsigned i, uint64_t gpte)
+bool xi_link_known(struct xi *x, struct xi_spage *s, unsigned i, uint64_t gpte)
 {
 	const struct pt_masks *m = s->masks;
 	unsigned level = s->key.role.level;
@@ -189,8 +211,6 @@ bool xi_link_known(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s, unsigne
 	child = xi_find(x, &k);
 	if (!child)
 		return false;
-	if (!large && GUARD(I2_NEW_PATH))
-		xi_sync_below(x, v, child);
 	xi_set(x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
 	return true;
 }

@@ -96,7 +96,7 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 	s->oos = s->torn = false;
 	list_add(&x->lru, &s->lru);
 	if (!key->role.direct) {
-		xi_track(x, v, key->gfn);
+		xi_track(x, v, s);
 		find_guest_table(x, s, e);
 	}
 	join_list(x, s);

@@ -106,8 +106,10 @@ static void link_shared(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MM
 		uint64_t gpte = xi_guest_entry(s, i);
 
 		if ((gpte & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
-			xi_link_known(x, v, s, i, gpte);
+			xi_link_known(x, s, i, gpte);
 	}
+	if (GUARD(I2_NEW_PATH))
+		xi_sync_below(x, v, s);
 }
 
 static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,

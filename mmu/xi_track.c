@@ -50,19 +50,6 @@ void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 	xi_count(v, MMU_CNT_RESYNC);
 }
 
-void xi_track(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
-{
-	const struct xi_spage *s = first_table(x, gfn);
-
-	if (s && s->oos) {
-		xi_resync(x, v, gfn);
-	} else if (!s) {
-		if (GUARD(I3_TRACK))
-			protect(x, gfn);
-		xi_settle(x, v);
-	}
-}
-
 static bool may_unsync(struct xi *x, uint64_t gfn, bool *unused) MMU_LOCKED
 {
 	*unused = true;
@@ -86,6 +73,14 @@ static void evict_oldest(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED
 		xi_zap(x, s, false);
 }
 
+static void go_oos(struct xi *x, struct xi_spage *s) MMU_LOCKED
+{
+	s->oos = true;
+	s->calm = 0;
+	list_add(&x->oos, &s->oos_node);
+	x->nr_oos++;
+}
+
 bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 {
 	bool unused;
@@ -99,14 +94,46 @@ bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 	}
 	if (x->nr_oos >= XI_MAX_OOS)
 		evict_oldest(x, v);
-	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
-		s->oos = true;
-		s->calm = 0;
-		list_add(&x->oos, &s->oos_node);
-		x->nr_oos++;
-	}
+	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s))
+		go_oos(x, s);
 	xi_count(v, MMU_CNT_UNSYNC);
 	return true;
+}
+
+/*
+ * A leaf table that is new is being filled as a rule, so it is born out of sync: its first
+ * write needs no exit, and W stays where it is. Its entries are made from what the guest's
+ * table holds at that moment, like all of OOS tables.
+ */
+static bool born_oos(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED
+{
+	const struct xi_spage *other = first_table(x, s->key.gfn);
+
+	if (s->key.role.level > 1 || !xi_has(x, MMU_OPT_OOS) || !xi_has(x, MMU_OPT_BORN))
+		return false;
+	if (other && !other->oos)
+		return false;
+	if (x->nr_oos >= XI_MAX_OOS)
+		evict_oldest(x, v);
+	go_oos(x, s);
+	return true;
+}
+
+void xi_track(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
+{
+	uint64_t gfn = s->key.gfn;
+	const struct xi_spage *other;
+
+	if (born_oos(x, v, s))
+		return;
+	other = first_table(x, gfn);
+	if (other && other->oos) {
+		xi_resync(x, v, gfn);
+	} else if (!other) {
+		if (GUARD(I3_TRACK))
+			protect(x, gfn);
+		xi_settle(x, v);
+	}
 }
 
 /* The entries of `s` behind bytes offset..offset+len-1 of its guest table. */
@@ -175,9 +202,10 @@ void xi_tighten(struct xi *x)
 	}
 }
 
-/* Let `gfn` loose, none of the earlier ones if there are two. */
-static void let_loose(struct xi *x, uint64_t gfn) MMU_LOCKED
+void xi_let_loose(struct xi *x, uint64_t gfn)
 {
+	if (xi_is_loose(x, gfn))
+		return;
 	if (x->loose[0] != XI_NO_FRAME && x->loose[1] != XI_NO_FRAME)
 		xi_tighten(x);
 	x->loose[x->loose[0] != XI_NO_FRAME] = gfn;
@@ -188,7 +216,7 @@ bool xi_let_go(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 	if (!xi_is_protected(x, gfn))
 		return false;
 	if (x->let_go == gfn)
-		let_loose(x, gfn);
+		xi_let_loose(x, gfn);
 	else
 		xi_zap_frame(x, gfn, true);
 	x->let_go = gfn;
