@@ -26,7 +26,8 @@ static union xi_role role_of(const struct mmu_vcpu *v)
 	r.mode = mode;
 	r.w = 1;
 	r.u = 1;
-	r.direct = r.dirty = mode == PAGING_OFF;
+	r.direct = mode == PAGING_OFF;
+	r.dirty = mode == PAGING_OFF;
 	r.nxe = (mode == PAGING_4LEVEL || mode == PAGING_PAE) && (v->regs.efer & EFER_NXE);
 	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
 	r.wp = wp;
