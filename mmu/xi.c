@@ -47,7 +47,7 @@ static bool refresh(struct xi *x, struct xi_spage *s, gva_t va, bool fill) MMU_L
 static void end_looseness(struct xi *x) MMU_LOCKED
 {
 	x->let_go = XI_NO_FRAME;
-	if (unlikely(x->loose[0] != XI_NO_FRAME || x->loose[1] != XI_NO_FRAME))
+	if (unlikely(x->loose[0] != XI_NO_FRAME || x->loose[1] != XI_NO_FRAME) && GUARD(I2_LOOSE))
 		xi_tighten(x);
 }
 
@@ -75,8 +75,9 @@ static void xi_invlpg(struct mmu_vcpu *v, gva_t va)
 
 	mmu_lock_noted(v);
 	end_looseness(x);
-	refresh(x, leaf_table(x, v, va), va, xi_has(x, MMU_OPT_PREFILL));
-	if (unlikely(x->wide & 1u << v->id))
+	if (GUARD(I2_INVLPG))
+		refresh(x, leaf_table(x, v, va), va, xi_has(x, MMU_OPT_PREFILL));
+	if (unlikely(x->wide & 1u << v->id) && GUARD(I18_WIDE))
 		xi_flush_hw(x, v);
 	else
 		mmu_hw_flush_page(v, va);
@@ -104,7 +105,8 @@ static void xi_flush(struct mmu_vcpu *v, enum mmu_flush what)
 
 static void xi_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len) MMU_LOCKED
 {
-	xi_table_written(xi_of(m), gpa_to_gfn(gpa).v, gpa.v & ~PAGE_MASK, len);
+	if (GUARD(I19_SEEN))
+		xi_table_written(xi_of(m), gpa_to_gfn(gpa).v, gpa.v & ~PAGE_MASK, len);
 }
 
 static bool xi_unshadow(struct mmu_vcpu *v, gfn_t gfn) MMU_LOCKED

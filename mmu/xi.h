@@ -428,7 +428,9 @@ static inline struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva
 	unsigned i = v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES;
 	struct xi_spage *s = ((const struct xi_vcpu *)v->priv)->root[i];
 
-	return likely(s && s->state == XI_LIVE) ? s : xi_make_root_for(x, v, i);
+	if (likely(s && (s->state == XI_LIVE || !GUARD(I5_DYING))))
+		return s;
+	return xi_make_root_for(x, v, i);
 }
 
 /* ---- xi_audit.c ---- */

@@ -70,7 +70,7 @@ static uint64_t make_leaf(struct xi *x, union xi_role role, uint64_t rights, uin
 
 	if (unlikely(to.kind == P2M_NONE))
 		return 0;
-	writable = to.kind == P2M_RAM && !xi_is_protected(x, gfn) &&
+	writable = to.kind == P2M_RAM && (!xi_is_protected(x, gfn) || !GUARD(I3_NO_W)) &&
 		   mmu_dirty_allows(x->mmu, GFN(gfn), 0);
 	if (!spte_leaf(perm_of(role), rights, gpte, PTE_G, 0, writable, &spte))
 		return 0;
@@ -79,7 +79,8 @@ static uint64_t make_leaf(struct xi *x, union xi_role role, uint64_t rights, uin
 
 uint64_t xi_leaf_of(struct xi *x, const struct xi_spage *s, uint64_t gpte, uint64_t *gfn)
 {
-	if ((gpte & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (gpte & s->masks->rsvd[1][0]))
+	if (!(gpte & PTE_P) || (!(gpte & PTE_A) && GUARD(I1_NEEDS_A)) ||
+	    ((gpte & s->masks->rsvd[1][0]) && GUARD(I9_LEAF_RSVD)))
 		return 0;
 	*gfn = (gpte & PTE_ADDR) >> PAGE_SHIFT;
 	return make_leaf(x, s->key.role, xi_rights_below(s, gpte), gpte, *gfn);
@@ -165,7 +166,7 @@ void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
 	uint64_t old = s->page.spt[i], gpte = xi_guest_entry(s, i);
 	struct xi_spage *child;
 
-	if (!old)
+	if (!old || !GUARD(I18_TABLES))
 		return;
 	if (spte_is_large(old)) {
 		xi_set(x, s, i, 0, 0);

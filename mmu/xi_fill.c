@@ -227,7 +227,7 @@ static always_inline void fill_range(const struct fill *f, struct xi_spage *s, u
 					: __atomic_load_n((const uint64_t *)(const void *)g,
 							  __ATOMIC_RELAXED);
 
-		if (unlikely((is_used(gpte) || !GUARD(I11_WINDOW)) && !spt[j]))
+		if (unlikely(is_used(gpte) && !spt[j]))
 			fill_neighbour(f, s, j, gpte);
 	}
 }

@@ -22,7 +22,8 @@ struct xi_spage *xi_find(struct xi *x, const struct xi_key *key)
 	while (n) {
 		struct xi_spage *s = xi_page(x, n - 1);
 
-		if (xi_same_key(&s->key, key)) {
+		if (s->key.gfn == key->gfn &&
+		    (s->key.role.word == key->role.word || !GUARD(I4_KEY))) {
 			list_move(&x->lru, &s->lru);
 			return s;
 		}
@@ -106,6 +107,10 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 static void free_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
 	s->state = XI_FREE;
+	if (!GUARD(I17_LIMBO)) {
+		mmu_pool_put(&x->pool, &s->page);
+		return;
+	}
 	s->page.next_free = x->limbo;
 	x->limbo = &s->page;
 	x->nr_limbo++;
@@ -267,6 +272,6 @@ static cold void reclaim(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED
 
 void xi_reserve(struct xi *x, struct mmu_vcpu *v)
 {
-	if (unlikely(x->pool.nr_free < XI_LONGEST_PATH))
+	if (unlikely(x->pool.nr_free < XI_LONGEST_PATH) && GUARD(I6_RESERVE))
 		reclaim(x, v);
 }
