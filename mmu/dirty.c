@@ -65,10 +65,10 @@ static uint64_t take(uint64_t *from, uint64_t words, uint64_t *to)
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < words; i++) {
-		n += (unsigned)__builtin_popcountll(from[i]);
 		if (to)
 			to[i] = from[i];
-		from[i] = 0;
+		for (; from[i]; from[i] &= from[i] - 1)
+			n++;
 	}
 	return n;
 }

@@ -130,29 +130,29 @@ static void forbid_frame(struct xi *x, uint64_t gfn) MMU_LOCKED
 		xi_forbid_write(x, xi_entry_page(x, n), xi_entry_index(n));
 }
 
-static void drop_large(struct xi *x) MMU_LOCKED
+/* All of a spage, whatever it maps; large leaves go. */
+static void forbid_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
-	for (uint64_t r = 0; r < x->nr_regions; r++)
-		while (x->region[r].rmap)
-			xi_set(x, xi_entry_page(x, x->region[r].rmap),
-			       xi_entry_index(x->region[r].rmap), 0, 0);
+	for (unsigned i = s->lo; i <= s->hi; i++) {
+		uint64_t e = s->page.spt[i];
+
+		if (s->key.role.level == 1)
+			xi_forbid_write(x, s, i);
+		else if (spte_is_large(e))
+			xi_set(x, s, i, 0, 0);
+	}
 }
 
+/* No leaf is large while the log is on: whoever turns it on asks for all. */
 static void xi_dirty_protect(struct mmu *m, const uint64_t *frames) MMU_LOCKED
 {
 	struct xi *x = xi_of(m);
 
-	drop_large(x);
-	for (uint64_t word = 0; word < m->dirty.words; word++) {
-		uint64_t bits = frames ? frames[word] : ~UINT64_C(0);
-
-		for (; bits; bits &= bits - 1) {
-			uint64_t gfn = word * 64 + (unsigned)__builtin_ctzll(bits);
-
-			if (gfn < m->config.frames)
-				forbid_frame(x, gfn);
-		}
-	}
+	for (struct mmu_list *n = x->lru.next; !frames && n != &x->lru; n = n->next)
+		forbid_page(x, list_entry(n, struct xi_spage, lru));
+	for (uint64_t word = 0; frames && word < m->dirty.words; word++)
+		for (uint64_t bits = frames[word]; bits; bits &= bits - 1)
+			forbid_frame(x, word * 64 + (unsigned)__builtin_ctzll(bits));
 }
 
 /* ---- life ---- */
