@@ -87,15 +87,18 @@ static void xi_invlpg(struct mmu_vcpu *v, gva_t va)
 static void xi_flush(struct mmu_vcpu *v, enum mmu_flush what)
 {
 	struct xi *x = xi_of(v->mmu);
+	struct xi_vcpu *t = v->priv;
+	struct xi_spage *old[XI_ROOTS];
 
 	mmu_lock_noted(v);
 	end_looseness(x);
 	xi_reserve(x, v);
+	__builtin_memcpy(old, t->root, sizeof(old));
 	if (what != MMU_FLUSH_LOCAL)
 		xi_set_role(x, v);
 	xi_set_roots(x, v);
 	if (GUARD(I2_SYNC))
-		xi_sync_for_flush(x, v, what != MMU_FLUSH_LOCAL || !v->pg.global);
+		xi_sync_for_flush(x, v, what != MMU_FLUSH_LOCAL || !v->pg.global, old);
 	if (GUARD(I17_FLUSH))
 		xi_flush_hw(x, v);
 	mmu_unlock(v->mmu);

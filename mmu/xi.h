@@ -378,8 +378,9 @@ bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED;
 /* Every OOS table that is `top` or below it: it becomes reachable by a new way (I2). */
 void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top) MMU_LOCKED;
 
-/* Those that a flush by `v` covers (`all`: global entries too). */
-void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all) MMU_LOCKED;
+/* Those that a flush by `v` covers (`all`: global entries too); its roots were `old` before. */
+void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all,
+		       struct xi_spage *const old[XI_ROOTS]) MMU_LOCKED;
 
 /* ---- xi_fill.c ---- */
 

@@ -87,21 +87,54 @@ void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top)
 	}
 }
 
-static bool is_root_of(const struct mmu_vcpu *v, const struct xi_spage *s)
+static bool is_one_of(struct xi_spage *const roots[XI_ROOTS], const struct xi_spage *s)
 {
-	const struct xi_vcpu *t = v->priv;
-
 	for (unsigned i = 0; i < XI_ROOTS; i++)
-		if (t->root[i] == s)
+		if (roots[i] == s)
 			return true;
 	return false;
+}
+
+static bool leads_to(const struct xi *x, const struct xi_spage *root, unsigned i,
+		     const struct xi_spage *s)
+{
+	uint64_t e = root->page.spt[i];
+
+	return e && !spte_is_large(e) && xi_child(x, root, i) == s;
+}
+
+/*
+ * Could one who had these roots get to `s`? Where several ways lead up they do so from the same
+ * entry of several roots, in all systems that share a part of their address spaces. If
+ * that is not so: no, and the table is compared.
+ */
+static bool was_reached(const struct xi *x, struct xi_spage *const roots[XI_ROOTS],
+			const struct xi_spage *s)
+{
+	while (!is_one_of(roots, s)) {
+		unsigned level = s->key.role.level, i;
+
+		if (!s->parents)
+			return false;
+		i = xi_entry_index(s->parents);
+		if (!xi_entry_next(x, s->parents)) {
+			s = xi_entry_page(x, s->parents);
+			continue;
+		}
+		for (unsigned r = 0; r < XI_ROOTS; r++)
+			if (roots[r] && roots[r]->key.role.level == level + 1 &&
+			    leads_to(x, roots[r], i, s))
+				return true;
+		return false;
+	}
+	return true;
 }
 
 /* Can `v` get to `s` from where it stands? Where several ways lead up, yes. */
 static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s)
 {
 	for (;;) {
-		if (s->roots && is_root_of(v, s))
+		if (s->roots && is_one_of(((const struct xi_vcpu *)v->priv)->root, s))
 			return true;
 		if (!s->parents)
 			return false;
@@ -111,15 +144,19 @@ static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct x
 	}
 }
 
+/* A table with global entries only may stay as it is if `v` could have used them before: they
+ * survive the load of CR3 then. */
 static bool is_covered(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s,
-		       bool all)
+		       bool all, struct xi_spage *const old[XI_ROOTS])
 {
-	if (!all && !s->nr_local && xi_has(x, MMU_OPT_GLOBAL))
+	if (!all && !s->nr_local && xi_has(x, MMU_OPT_GLOBAL) &&
+	    (was_reached(x, old, s) || !GUARD(I2_GLOBAL)))
 		return false;
 	return !xi_has(x, MMU_OPT_REACH) || reaches(x, v, s);
 }
 
-void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all)
+void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all,
+		       struct xi_spage *const old[XI_ROOTS])
 {
 	uint64_t calm[CALM_AT_ONCE];
 	unsigned nr_calm = 0;
@@ -127,7 +164,7 @@ void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all)
 	for (struct mmu_list *n = x->oos.next; n != &x->oos; n = n->next) {
 		struct xi_spage *s = list_entry(n, struct xi_spage, oos_node);
 
-		if (!is_covered(x, v, s, all))
+		if (!is_covered(x, v, s, all, old))
 			continue;
 		if (xi_sync(x, v, s))
 			s->calm = 0;
