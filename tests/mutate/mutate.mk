@@ -22,7 +22,7 @@ $(B)/mutate/run: $(B)/model/obj/tests/model/main_run.o $(MODEL_LIB:%.c=$(B)/mode
 	$(Q)$(HOSTCC) $(MODEL_CFLAGS) -o $@ $^
 
 define mutate_test
-$(B)/mutate/$(1): $$(addprefix $(B)/mutate/obj/,$$(patsubst %.c,%.o,$$(filter tests/%,$$($(1)_SRCS)))) $$(MUTATE_OBJS)
+$(B)/mutate/$(1): $$(addprefix $(B)/mutate/obj/,$$(patsubst %.c,%.o,$$(filter-out mmu/%,$$($(1)_SRCS)))) $$(MUTATE_OBJS)
 	$$(say) HOSTLD $$@
 	$$(Q)$$(HOSTCC) $$(MODEL_CFLAGS) -o $$@ $$^ -lcmocka
 endef
