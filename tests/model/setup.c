@@ -124,7 +124,7 @@ void setup(const struct head *h, const char *engine, void (*step)(struct vcpu *v
 	world_reset(h->high);
 	dirty_reset();
 	vcpus_reset(h->nr_vcpus, step);
-	c = config_of(h, engine, least_pool(h, engine) + (h->pool & 0x80 ? h->pool : h->pool % 16));
+	c = config_of(h, engine, least_pool(h, engine) + h->pool);
 	MODEL_CHECK(begin(&c), "a pool that is larger than the least is too small", "%u",
 		    c.pool_pages);
 	make_tables(h->table_flags & 0x1e);

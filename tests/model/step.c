@@ -50,8 +50,8 @@ void head_decode(const uint8_t *b, struct head *h)
 	*h = (struct head){
 		.engine = b[0],
 		.nr_vcpus = 1 + b[1] % MMU_MAX_VCPUS % 4,
-		.high = b[1] >> 4 & 1,
-		.pool = b[2],
+		.high = b[1] >> 5 == 7, /* seldom: a dirty log of so many frames takes its time */
+		.pool = b[2] >> 5 == 7 ? b[2] : b[2] % 16,
 		.maxphyaddr = widths[b[3] % 8],
 		.has_1g = b[3] >> 3 & 1,
 		.without = b[4],

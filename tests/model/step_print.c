@@ -161,9 +161,8 @@ void head_print(const struct head *h, FILE *f)
 	static const char *const modes[] = { "off", "2-level", "PAE", "4-level" };
 
 	fprintf(f, "%u vcpus, pool +%u, without 0x%x, maxphyaddr %u%s%s, mode %s,", h->nr_vcpus,
-		h->pool & 0x80 ? h->pool : h->pool % 16, h->without, h->maxphyaddr,
-		h->has_1g ? ", 1 GiB pages" : "", h->high ? ", memory above 4 GiB" : "",
-		modes[h->mode]);
+		h->pool, h->without, h->maxphyaddr, h->has_1g ? ", 1 GiB pages" : "",
+		h->high ? ", memory above 4 GiB" : "", modes[h->mode]);
 	print_regs(h->regs, f);
 	fprintf(f, ", pages ^");
 	print_flags(h->table_flags & 0x1e, f);
