@@ -255,7 +255,7 @@ static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, stru
 		return v->mmu->engine->fill(v, va, access & ACCESS_BITS, &w, fault);
 	if (unlikely(s == WALK_RETRY || (walk_is_stale(v) && GUARD(I2_INJECT_STALE))))
 		return MMU_RETRY;
-	if (!(access & MMU_ACC_NOT_PRESENT))
+	if (!(access & MMU_ACC_NOT_PRESENT) || unlikely(v->mmu->is_behind))
 		v->mmu->engine->forget(v, va);
 	fault->error_code = w.error_code;
 	return MMU_INJECT;

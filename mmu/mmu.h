@@ -133,6 +133,9 @@ struct mmu {
 	struct mmu_vcpu *vcpus[MMU_MAX_VCPUS];
 	uint64_t p2m_gen; /* moves on when the p2m changes; written under mmu_lock, read anywhere */
 	struct mmu_dirty dirty; /* the dirty log */
+	/* The engine's: its tables above level 1 may be behind the guest's, so that a fault that
+	 * found nothing does not mean that nothing is held. Under mmu_lock, read anywhere. */
+	bool is_behind;
 	void *priv; /* the engine's */
 };
 

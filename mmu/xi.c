@@ -47,7 +47,7 @@ static bool refresh(struct xi *x, struct xi_spage *s, gva_t va, bool fill) MMU_L
 static void end_looseness(struct xi *x) MMU_LOCKED
 {
 	x->let_go = XI_NO_FRAME;
-	if (unlikely(x->loose[0] != XI_NO_FRAME || x->loose[1] != XI_NO_FRAME) && GUARD(I2_LOOSE))
+	if (unlikely(x->mmu->is_behind) && GUARD(I2_LOOSE))
 		xi_tighten(x);
 }
 
@@ -253,6 +253,7 @@ static int xi_init(struct mmu *m) MMU_NO_LOCK_YET
 	if (!x)
 		return -ENOMEM;
 	m->priv = x;
+	m->is_behind = false;
 	x->mmu = m;
 	x->options = ~m->config.without;
 	x->nr_regions = (m->config.frames + SPTE_ENTRIES - 1) / SPTE_ENTRIES;

@@ -200,6 +200,7 @@ void xi_tighten(struct xi *x)
 		if (gfn != XI_NO_FRAME)
 			xi_zap_frame(x, gfn, false);
 	}
+	x->mmu->is_behind = false;
 }
 
 void xi_let_loose(struct xi *x, uint64_t gfn)
@@ -209,6 +210,7 @@ void xi_let_loose(struct xi *x, uint64_t gfn)
 	if (x->loose[0] != XI_NO_FRAME && x->loose[1] != XI_NO_FRAME)
 		xi_tighten(x);
 	x->loose[x->loose[0] != XI_NO_FRAME] = gfn;
+	x->mmu->is_behind = true;
 }
 
 bool xi_let_go(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
