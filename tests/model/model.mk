@@ -30,7 +30,7 @@ model: $(B)/model/run $(B)/model/replay ## random streams through the MMU's mode
 	@$(B)/model/run $(OPS) $(SEED) $(AUDIT)
 
 # Fixed seeds; one line each, as tests/unit/run.sh prints them.
-model-check: $(B)/model/run $(B)/model/replay
+model-check: $(B)/model/run $(B)/model/replay $(B)/model/record
 	@tests/model/check.sh $(B)/model $(MODEL_CHECK_OPS) $(MODEL_CHECK_AUDITED)
 
 .PHONY: model model-check

@@ -136,7 +136,7 @@ int mmu_record_start(struct mmu *m, size_t bytes_per_vcpu)
 {
 	static char recorder;
 
-	assert_true(bytes_per_vcpu >= MMU_RECORD_LEAST);
+	(void)bytes_per_vcpu;
 	m->rec = (void *)&recorder;
 	return 0;
 }
@@ -148,8 +148,7 @@ void mmu_record_stop(struct mmu *m)
 
 uint64_t mmu_record_dump(struct mmu *m, void (*line)(const char *text, void *arg), void *arg)
 {
-	assert_non_null(m->rec);
-	if (line)
+	if (line && m->rec)
 		line("mmu-rec 00", arg);
 	return 1;
 }

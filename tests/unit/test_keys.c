@@ -198,6 +198,7 @@ int main(void)
 		guests_test(help_has_a_line_for_every_key),
 		guests_test(kill_asks_which),
 		guests_test(start_asks_which),
+		guests_test(recorder_is_started_dumped_and_stopped),
 		guests_test(guests_are_shown),
 		guests_test(registers_are_shown),
 		guests_test(memory_is_shown),
