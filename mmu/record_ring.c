@@ -44,9 +44,16 @@ static void put_state(struct mmu_rec_ring *r) MMU_LOCKED
 	const uint64_t word[] = { s->cr0,      s->cr3,	    s->cr4,	 s->efer,
 				  r->pdpte[0], r->pdpte[1], r->pdpte[2], r->pdpte[3] };
 
-	if (mmu_mode_of(s) == PAGING_PAE) /* a replay writes PDPTEs there before it latches them */
-		mmu_rec_touch(r, gpa_to_gfn(GPA(s->cr3 & CR3_PAE_PDPT)).v);
 	mmu_rec_put(r, MMU_REC_STATE, 0, word, sizeof(word) / sizeof(word[0]));
+}
+
+/* A replay writes latched PDPTEs to where CR3 points. If that is memory no more it can not. */
+static void touch_pdpt(struct mmu_rec_ring *r) MMU_LOCKED
+{
+	uint64_t gfn = gpa_to_gfn(GPA(r->regs.cr3 & CR3_PAE_PDPT)).v;
+
+	if (mmu_mode_of(&r->regs) == PAGING_PAE && !mmu_rec_touch(r, gfn))
+		mmu_rec_put(r, MMU_REC_LOST, 0, NULL, 0);
 }
 
 void mmu_rec_key_frame(struct mmu_recorder *rec)
@@ -56,7 +63,9 @@ void mmu_rec_key_frame(struct mmu_recorder *rec)
 	for (unsigned i = 0; i < MMU_REC_CACHE; i++)
 		rec->known[i].mask = 0;
 	for (unsigned i = 0; i < rec->nr_vcpus; i++)
-		put_state(&rec->ring[i]);
+		put_state(&rec->ring[i]); /* numbers in a row: nothing comes between */
+	for (unsigned i = 0; i < rec->nr_vcpus; i++)
+		touch_pdpt(&rec->ring[i]);
 	if (rec->mmu->dirty.bitmap)
 		mmu_rec_put(&rec->ring[0], MMU_REC_DIRTY, MMU_REC_DIRTY_START, &frames, 1);
 	for (unsigned i = 0; i < rec->nr_vcpus; i++)
