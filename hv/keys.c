@@ -88,6 +88,62 @@ static void start_guest(char key)
 	ask("start", may_start, start_chosen);
 }
 
+/* --- the flight recorder -------------------------------------------------------------- */
+
+#define RECORDER_BYTES (256 * 1024) /* a vCPU: at 115200 baud a dump takes a minute */
+
+static bool is_recorded(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING && mmu_record_is_on(&vm->mmu);
+}
+
+static void print_record(const char *text, void *arg)
+{
+	(void)arg;
+	printk("%s\n", text);
+}
+
+static void dump_chosen(char key)
+{
+	struct vm *vm = chosen(key, is_recorded);
+	const char *name;
+
+	if (!vm)
+		return;
+	name = vm->config.name;
+	printk("%s: flight recorder: %lu records\n", name, mmu_record_dump(&vm->mmu, NULL, NULL));
+	printk("%s: flight recorder: end of %lu records\n", name,
+	       mmu_record_dump(&vm->mmu, print_record, NULL));
+}
+
+static void record_chosen(char key)
+{
+	struct vm *vm = chosen(key, may_kill);
+
+	if (!vm)
+		return;
+	if (mmu_record_is_on(&vm->mmu)) {
+		mmu_record_stop(&vm->mmu);
+		printk("%s: flight recorder off\n", vm->config.name);
+	} else if (mmu_record_start(&vm->mmu, RECORDER_BYTES)) {
+		printk("%s: no memory for the flight recorder\n", vm->config.name);
+	} else {
+		printk("%s: flight recorder on\n", vm->config.name);
+	}
+}
+
+static void dump_recorder(char key)
+{
+	(void)key;
+	ask("dump the flight recorder of", is_recorded, dump_chosen);
+}
+
+static void toggle_recorder(char key)
+{
+	(void)key;
+	ask("start or stop the flight recorder of", may_kill, record_chosen);
+}
+
 /* --- small ones --------------------------------------------------------------------- */
 
 static void restart(char key)
@@ -126,6 +182,8 @@ static const struct console_key table[] = {
 	{ 'm', inspect_key_memory, "memory and shadow pools" },
 	{ 'k', kill_guest, "kill a guest" },
 	{ 'n', start_guest, "start a guest again that has ended" },
+	{ 'F', toggle_recorder, "start or stop the flight recorder of a guest" },
+	{ 'f', dump_recorder, "dump the flight recorder of a guest" },
 	{ 'p', toggle_background, "hide or show the output of guests without the input" },
 	{ 'q', power_off, "end everything and power off" },
 	{ 'Q', restart, "end everything and restart the machine" },

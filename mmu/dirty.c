@@ -10,8 +10,8 @@
  *
  * Guarded by mmu_lock: struct mmu_dirty.
  */
-#include "mmu/engine.h"
 #include "mmu/guard.h"
+#include "mmu/record.h"
 
 #define EBUSY 16 /* as in hv/errno.h, which mmu/ must not see */
 #define ENOMEM 12
@@ -55,6 +55,8 @@ int mmu_dirty_start(struct mmu *m)
 	}
 	m->dirty = d;
 	forbid_writes(m, NULL);
+	if (mmu_recorded(m))
+		mmu_rec_dirty(m, MMU_REC_DIRTY_START, 0);
 	mmu_unlock(m);
 	return 0;
 }
@@ -86,6 +88,8 @@ uint64_t mmu_dirty_collect(struct mmu *m, uint64_t *bitmap)
 		d->spare = taken;
 		forbid_writes(m, taken);
 		n = take(taken, d->words, bitmap);
+		if (mmu_recorded(m))
+			mmu_rec_dirty(m, MMU_REC_DIRTY_COLLECT, n);
 	}
 	mmu_unlock(m);
 	return n;
@@ -98,6 +102,8 @@ void mmu_dirty_stop(struct mmu *m)
 	mmu_lock(m);
 	d = m->dirty;
 	m->dirty = (struct mmu_dirty){ .words = 0 };
+	if (mmu_recorded(m))
+		mmu_rec_dirty(m, MMU_REC_DIRTY_STOP, 0);
 	mmu_unlock(m);
 	free_bitmaps(&d);
 }

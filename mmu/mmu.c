@@ -9,6 +9,7 @@
 #include "mmu/mmu.h"
 #include "mmu/engine.h"
 #include "mmu/perm.h"
+#include "mmu/record.h"
 #include "mmu/spte.h"
 
 #define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
@@ -68,6 +69,7 @@ int mmu_init(struct mmu *m, const struct mmu_config *config)
 
 void mmu_fini(struct mmu *m)
 {
+	mmu_record_stop(m);
 	mmu_dirty_stop(m);
 	m->engine->fini(m);
 }
@@ -78,6 +80,7 @@ int mmu_vcpu_init(struct mmu_vcpu *v, struct mmu *m)
 
 	if (m->nr_vcpus == MMU_MAX_VCPUS)
 		return -EINVAL;
+	mmu_record_stop(m);
 	*v = (struct mmu_vcpu){ .mmu = m, .id = m->nr_vcpus };
 	mmu_walk_cache_reset(v);
 	mmu_paging_derive(v);
@@ -93,6 +96,7 @@ void mmu_vcpu_fini(struct mmu_vcpu *v)
 {
 	struct mmu *m = v->mmu;
 
+	mmu_record_stop(m);
 	v->mmu->engine->vcpu_fini(v);
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		if (m->vcpus[i] == v) {
@@ -206,7 +210,7 @@ static bool changes_role(const struct mmu_regs *old, const struct mmu_regs *new)
 	       ((old->efer ^ new->efer) & EFER_NXE);
 }
 
-int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
+static int set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 {
 	const struct mmu_regs old = v->regs;
 	bool mode = mmu_mode_of(&old) != mmu_mode_of(regs);
@@ -230,7 +234,16 @@ int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
 	return 0;
 }
 
-int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3)
+int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs)
+{
+	int err = set_regs(v, regs);
+
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_regs(v, regs, err);
+	return err;
+}
+
+static int set_cr3(struct mmu_vcpu *v, uint64_t cr3)
 {
 	if (v->pg.mode == PAGING_PAE && GUARD(I10_CR3) && mmu_load_pdptes(v, cr3, v->pdpte))
 		return -EINVAL;
@@ -241,32 +254,46 @@ int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3)
 	return 0;
 }
 
+int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3)
+{
+	int err = set_cr3(v, cr3);
+
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_cr3(v, cr3, err);
+	return err;
+}
+
 void mmu_flush(struct mmu_vcpu *v, bool global)
 {
 	flush(v, global ? MMU_FLUSH_ALL : MMU_FLUSH_LOCAL);
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_flush(v, global);
 }
 
-static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, struct mmu_fault *fault)
+static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, struct mmu_walk *w,
+			     struct mmu_fault *fault)
 {
-	struct mmu_walk w;
-	enum walk_status s = mmu_walk_guest(v, va, access & ACCESS_BITS, &w);
+	enum walk_status s = mmu_walk_guest(v, va, access & ACCESS_BITS, w);
 
 	if (s == WALK_OK)
-		return v->mmu->engine->fill(v, va, access & ACCESS_BITS, &w, fault);
+		return v->mmu->engine->fill(v, va, access & ACCESS_BITS, w, fault);
 	if (unlikely(s == WALK_RETRY || (walk_is_stale(v) && GUARD(I2_INJECT_STALE))))
 		return MMU_RETRY;
 	if (!(access & MMU_ACC_NOT_PRESENT) || unlikely(v->mmu->is_behind))
 		v->mmu->engine->forget(v, va);
-	fault->error_code = w.error_code;
+	fault->error_code = w->error_code;
 	return MMU_INJECT;
 }
 
 enum mmu_result mmu_fault(struct mmu_vcpu *v, gva_t va, unsigned access, struct mmu_fault *f)
 {
-	enum mmu_result r = fault(v, va, access, f);
+	struct mmu_walk w;
+	enum mmu_result r = fault(v, va, access, &w, f);
 
 	v->stats.count[r]++;
 	mmu_record(v, MMU_OP_PFAULT, v->t_start);
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_walk(v, MMU_REC_FAULT, va, access, r, f, &w);
 	return r;
 }
 
@@ -274,6 +301,8 @@ void mmu_invlpg(struct mmu_vcpu *v, gva_t va)
 {
 	v->mmu->engine->invlpg(v, va);
 	mmu_record(v, MMU_OP_INVL_PG, v->t_start);
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_invlpg(v, va);
 }
 
 static enum walk_status walk_some_times(struct mmu_vcpu *v, gva_t va, unsigned access,
@@ -291,25 +320,34 @@ static enum walk_status walk_some_times(struct mmu_vcpu *v, gva_t va, unsigned a
 	return s;
 }
 
-enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned access,
-			      struct mmu_fault *fault)
+static enum mmu_result translate(struct mmu_vcpu *v, gva_t va, unsigned access, struct mmu_walk *w,
+				 struct mmu_fault *fault)
 {
-	struct mmu_walk w;
-
-	switch (walk_some_times(v, va, access & ACCESS_BITS, &w)) {
+	switch (walk_some_times(v, va, access & ACCESS_BITS, w)) {
 	case WALK_OK:
-		fault->gpa = mmu_walk_gpa(&w, va);
-		return mmu_is_mmio(mmu_p2m_lookup(v->mmu, w.gfn).kind, access) ? MMU_MMIO
-									       : MMU_FIXED;
+		fault->gpa = mmu_walk_gpa(w, va);
+		return mmu_is_mmio(mmu_p2m_lookup(v->mmu, w->gfn).kind, access) ? MMU_MMIO
+										: MMU_FIXED;
 	case WALK_FAULT:
 		if (GUARD(I2_TRANSLATE))
 			v->mmu->engine->forget(v, va);
 		v->lock_start = 0; /* no operation to note it in */
-		fault->error_code = w.error_code;
+		fault->error_code = w->error_code;
 		return MMU_INJECT;
 	default:
 		return MMU_RETRY;
 	}
+}
+
+enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned access,
+			      struct mmu_fault *fault)
+{
+	struct mmu_walk w;
+	enum mmu_result r = translate(v, va, access, &w, fault);
+
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_walk(v, MMU_REC_TRANSLATE, va, access, r, fault, &w);
+	return r;
 }
 
 bool mmu_peek(const struct mmu_vcpu *v, gva_t va, hpa_t *hpa)
@@ -346,5 +384,7 @@ void mmu_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
 	m->engine->p2m_changed(m, gfn, n);
 	if (GUARD(I17_P2M))
 		mmu_shootdown(m, NULL);
+	if (mmu_recorded(m))
+		mmu_rec_p2m_changed(m);
 	mmu_unlock(m);
 }

@@ -136,6 +136,7 @@ struct mmu {
 	/* The engine's: its tables above level 1 may be behind the guest's, so that a fault that
 	 * found nothing does not mean that nothing is held. Under mmu_lock, read anywhere. */
 	bool is_behind;
+	struct mmu_recorder *rec; /* the flight recorder; NULL: off. Written under mmu_lock */
 	void *priv; /* the engine's */
 };
 
@@ -157,6 +158,7 @@ struct mmu_vcpu {
 	uint64_t t_start; /* owner sets before mmu_fault and mmu_invlpg: mmu_clock() at the exit */
 	struct mmu_stats stats; /* owner reads */
 	struct mmu_last_op last[MMU_NR_OPS]; /* owner reads */
+	struct mmu_rec_ring *rec; /* of the flight recorder; NULL: off. Written under mmu_lock */
 	void *priv; /* the engine's */
 };
 
@@ -268,6 +270,25 @@ void mmu_summary(struct mmu *m, struct mmu_summary *out) MMU_UNLOCKED;
  * the library. 0; -EINVAL (no such engine) or -ENOMEM: nothing has changed.
  */
 must_check int mmu_switch_engine(struct mmu *m, const char *engine) MMU_UNLOCKED;
+
+/*
+ * The flight recorder (mmu/record.h): from start on each call of the vCPUs is recorded, in a
+ * ring of `bytes_per_vcpu` (a power of two, at least MMU_RECORD_LEAST) each. It ends when a
+ * vCPU comes or goes. dump calls `line` with each line of the text that mmu/stream.h describes, from
+ * where a replay can begin, and returns how many records there are (`line` may be NULL); the
+ * recording goes on. No vCPU of `m` is in guest mode or in the library at start and dump.
+ * start: 0, -EINVAL, -EBUSY or -ENOMEM.
+ */
+#define MMU_RECORD_LEAST 4096u
+must_check int mmu_record_start(struct mmu *m, size_t bytes_per_vcpu) MMU_UNLOCKED;
+void mmu_record_stop(struct mmu *m) MMU_UNLOCKED;
+uint64_t mmu_record_dump(struct mmu *m, void (*line)(const char *text, void *arg),
+			 void *arg) MMU_UNLOCKED;
+
+static inline bool mmu_record_is_on(const struct mmu *m)
+{
+	return m->rec != NULL;
+}
 
 /* Names of enum mmu_option, by bit number. */
 extern const char *const mmu_option_name[MMU_NR_OPTIONS];

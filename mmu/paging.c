@@ -3,6 +3,7 @@
  * that runs the vCPU is here. */
 #include "mmu/guard.h"
 #include "mmu/perm.h"
+#include "mmu/record.h"
 #include "mmu/walk.h"
 
 #define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
@@ -68,6 +69,8 @@ int mmu_load_pdptes(struct mmu_vcpu *v, uint64_t cr3, uint64_t pdpte[])
 		for (unsigned i = 0; i < PAE_PDPTES; i++)
 			fresh[i] = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
 	} while (unlikely(walk_is_stale(v)) && GUARD(I10_STALE));
+	if (mmu_vcpu_recorded(v))
+		mmu_rec_pdptes(v, at, fresh);
 	for (unsigned i = 0; i < PAE_PDPTES; i++)
 		if ((fresh[i] & PTE_P) && (fresh[i] & rsvd) && GUARD(I9_PDPTE))
 			return -EINVAL;

@@ -6,6 +6,7 @@
 #include "mmu/engine.h"
 #include "mmu/guard.h"
 #include "mmu/pte.h"
+#include "mmu/record.h"
 #include "mmu/walk.h"
 
 /* What the bus reads where nothing answers. */
@@ -79,10 +80,13 @@ enum walk_status mmu_walk_set_ad(struct mmu_vcpu *v, const struct pt_format *f, 
 
 		if (new == old)
 			continue;
-		if (exchange(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes, old, new))
-			w->gpte[level] = new;
-		else
+		if (!exchange(v->mmu, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes, old, new))
 			status = WALK_RETRY;
+		else
+			w->gpte[level] = new;
+		if (mmu_vcpu_recorded(v) && status == WALK_OK)
+			mmu_rec_set_ad(v, mmu_walk_gpte_gpa(f, w, va, level), f->entry_bytes, old,
+				       new);
 	}
 	mmu_unlock(v->mmu);
 	return status;

@@ -20,5 +20,6 @@ run() { # NAME PROGRAM ARGUMENTS...
 
 run model_streams run "$2" 1
 run model_audited run "$3" 2 1
+run model_recorder record 100000 2
 run model_recordings replay tests/model/recordings/*
 [ -z "$failed" ] || { echo "model: FAILED"; exit 1; }

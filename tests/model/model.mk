@@ -20,16 +20,17 @@ $(B)/model/obj/%.o: %.c Makefile tests/model/model.mk
 	$(Q)$(HOSTCC) $(MODEL_CFLAGS) -MMD -MP -c -o $@ $<
 
 MODEL_OBJS := $(MODEL_SRCS:%.c=$(B)/model/obj/%.o)
-$(B)/model/run $(B)/model/replay: $(B)/model/%: $(B)/model/obj/tests/model/main_%.o $(MODEL_OBJS)
+$(B)/model/run $(B)/model/replay $(B)/model/record: $(B)/model/%: $(B)/model/obj/tests/model/main_%.o $(MODEL_OBJS)
 	$(say) HOSTLD $@
 	$(Q)$(HOSTCC) $(MODEL_CFLAGS) -o $@ $^
--include $(MODEL_OBJS:.o=.d) $(B)/model/obj/tests/model/main_run.d $(B)/model/obj/tests/model/main_replay.d
+-include $(MODEL_OBJS:.o=.d) $(B)/model/obj/tests/model/main_run.d $(B)/model/obj/tests/model/main_replay.d \
+	$(B)/model/obj/tests/model/main_record.d
 
 model: $(B)/model/run $(B)/model/replay ## random streams through the MMU's models: OPS=n [SEED=n] [AUDIT=n] [MMU_ENGINE=name]
 	@$(B)/model/run $(OPS) $(SEED) $(AUDIT)
 
 # Fixed seeds; one line each, as tests/unit/run.sh prints them.
-model-check: $(B)/model/run $(B)/model/replay
+model-check: $(B)/model/run $(B)/model/replay $(B)/model/record
 	@tests/model/check.sh $(B)/model $(MODEL_CHECK_OPS) $(MODEL_CHECK_AUDITED)
 
 .PHONY: model model-check

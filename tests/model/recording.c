@@ -136,10 +136,10 @@ static void replay_fault(struct vcpu *v, const struct mmu_record *rec, const uin
 {
 	struct act_access a = access_of(word[0], word[1]);
 
+	if (rec->arg == MMU_RETRY)
+		return;
 	if (rec->kind == MMU_REC_TRANSLATE)
 		act_translate(v, &a);
-	else if (rec->arg == MMU_RETRY)
-		return;
 	else
 		act_access(v, &a);
 	/* Where the shadow let it through there was a translation that the other engine did
@@ -210,6 +210,13 @@ static void replay_call(const struct replay *p, struct vcpu *v, const struct mmu
 	}
 }
 
+/* A table in ROM was there before the recording began, so nobody needs to be told. */
+static void write_entry(struct vcpu *v, uint64_t gpa, const void *bytes, unsigned len)
+{
+	if (!act_host_write(v, gpa, bytes, len))
+		write_guest(gpa, bytes, len);
+}
+
 /* What does not depend on a vCPU's state. True: that was it. The guest's write of an entry is told to
  * the engine, as if it had been trapped: the engine of the recording may have kept it in view. */
 static bool replay_memory(struct vcpu *v, const struct mmu_record *rec, const uint64_t *word)
@@ -217,7 +224,7 @@ static bool replay_memory(struct vcpu *v, const struct mmu_record *rec, const ui
 	if (rec->kind == MMU_REC_P2M)
 		world_add(word[0], word[1], rec->arg & ~MMU_REC_LARGE, rec->arg & MMU_REC_LARGE);
 	else if (rec->kind == MMU_REC_TABLE)
-		act_host_write(v, word[0], &word[1], rec->arg);
+		write_entry(v, word[0], &word[1], rec->arg);
 	else
 		return false;
 	return true;

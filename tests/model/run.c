@@ -95,11 +95,12 @@ static void switch_engine(const struct run_options *o, const struct step *s)
 static void step(const struct run_options *o, const struct step *s)
 {
 	struct vcpu *v = &vm.vcpu[s->vcpu];
+	unsigned leave = o->no_leave ? 0 : s->leave;
 
 	switch (s->kind) {
 	case STEP_GO_ON:
 		if (v->busy)
-			go(vcpus_who(v), s->leave);
+			go(vcpus_who(v), leave);
 		return;
 	case STEP_AUDIT:
 		finish_all();
@@ -112,8 +113,29 @@ static void step(const struct run_options *o, const struct step *s)
 		finish(v);
 		make_room(v);
 		steps[v->id] = *s;
-		go(v, s->leave);
+		go(v, leave);
 	}
+}
+
+static void print_line(const char *text, void *arg)
+{
+	fprintf(arg, "%s\n", text);
+}
+
+static void start_recorder(const struct run_options *o)
+{
+	MODEL_CHECK(!o->record || !mmu_record_start(&vm.mmu, o->record_bytes),
+		    "the flight recorder does not start", " ");
+}
+
+static void dump_recorder(const struct run_options *o)
+{
+	uint64_t n = mmu_record_dump(&vm.mmu, NULL, NULL);
+
+	if (o->record)
+		MODEL_CHECK(mmu_record_dump(&vm.mmu, print_line, o->record) == n,
+			    "a second dump is not as long as the first", " ");
+	mmu_record_stop(&vm.mmu);
 }
 
 static void run_steps(const uint8_t *bytes, size_t len, const struct run_options *o)
@@ -167,7 +189,9 @@ static void stream_body(void *arg)
 	if (s->o->trace)
 		head_print(&h, s->o->trace);
 	setup(&h, run_engine(s->o, h.engine), run_one);
+	start_recorder(s->o);
 	run_steps(s->bytes, s->len, s->o);
+	dump_recorder(s->o);
 	teardown();
 }
 

@@ -11,6 +11,9 @@ struct run_options {
 	const char *engine; /* NULL: the stream chooses */
 	unsigned audit_every; /* a full audit after so many steps; 0: at the end only */
 	FILE *trace; /* steps are printed as they are made; NULL: not */
+	FILE *record; /* the flight recorder is on and dumped here at the end; NULL: not */
+	size_t record_bytes; /* of its rings */
+	bool no_leave; /* each library call runs to its end before another vCPU does */
 };
 
 struct run_result {

@@ -8,7 +8,7 @@ SYSTEM_JOBS ?= 2
 
 .PHONY: system system-run access-full
 system: ## boot the real thing in QEMU and test it (one: make system PYTEST_ARGS="-k reboot")
-	@$(MAKE) --no-print-directory all images tiny
+	@$(MAKE) --no-print-directory all images tiny $(B)/model/replay
 	@mkdir -p $(B)/logs
 	@$(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) --dist loadgroup -v \
 		--durations=10 tests/system $(PYTEST_ARGS)

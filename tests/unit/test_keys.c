@@ -34,7 +34,7 @@ static const char *press(char key)
 
 static void help_has_a_line_for_every_key(void **state)
 {
-	static const char keys[] = "hyYeEtogrmknpq";
+	static const char keys[] = "hyYeEtogrmknfFpq";
 	char line[8];
 
 	(void)state;
@@ -75,6 +75,22 @@ static void start_asks_which(void **state)
 	assert_string_equal(press('n'), "start which guest? 1 deb64 (any other key: none)\n");
 	press('1');
 	assert_ptr_equal(fake_restarted, vms[0]);
+}
+
+static void recorder_is_started_dumped_and_stopped(void **state)
+{
+	(void)state;
+	assert_string_equal(press('f'), "no guest to dump the flight recorder of\n");
+	press('F');
+	assert_string_equal(press('2'), "deb32: flight recorder on\n");
+	assert_string_equal(
+		press('f'),
+		"dump the flight recorder of which guest? 2 deb32 (any other key: none)\n");
+	assert_string_equal(press('2'), "deb32: flight recorder: 1 records\nmmu-rec 00\n"
+					"deb32: flight recorder: end of 1 records\n");
+	press('F');
+	assert_string_equal(press('2'), "deb32: flight recorder off\n");
+	assert_string_equal(press('f'), "no guest to dump the flight recorder of\n");
 }
 
 static void guests_are_shown(void **state)
@@ -182,6 +198,7 @@ int main(void)
 		guests_test(help_has_a_line_for_every_key),
 		guests_test(kill_asks_which),
 		guests_test(start_asks_which),
+		guests_test(recorder_is_started_dumped_and_stopped),
 		guests_test(guests_are_shown),
 		guests_test(registers_are_shown),
 		guests_test(memory_is_shown),
