@@ -11,6 +11,20 @@ import sys
 
 from runs import OUT, ROOT, options, run_xihv, say
 
+MILLION = 1000000
+
+
+def line(name, what, words):
+    return f"{name:10}{what:>14}" + "".join(f"{w:>11}" for w in words)
+
+
+def full_rows(full):
+    exits = [f"{full.exits_per_unit(p):,.2f}" for p in full.ticks]
+    ticks = [f"{full.per_unit(p):,.0f}" for p in full.ticks]
+    exits += [f"{full.boot_exits:,}", f"{full.total_exits():,}"]
+    ticks += [f"{full.boot / MILLION:,.0f} M", f"{full.total() / MILLION:,.0f} M"]
+    return [line("all on", "exits", exits), line("", "instructions", ticks)]
+
 
 def ratio(n, of):
     return f"{n / of:.2f}" if of else "-"
@@ -21,14 +35,14 @@ def rows(name, run, full):
     ticks = [ratio(run.per_unit(p), full.per_unit(p)) for p in full.ticks]
     exits += [ratio(run.boot_exits, full.boot_exits), ratio(run.total_exits(), full.total_exits())]
     ticks += [ratio(run.boot, full.boot), ratio(run.total(), full.total())]
-    return [f"{name:10}{'exits':>14}" + "".join(f"{r:>10}" for r in exits),
-            f"{'':10}{'instructions':>14}" + "".join(f"{r:>10}" for r in ticks)]
+    return [line(name, "exits", exits), line("", "instructions", ticks)]
 
 
 def table(full, without):
     columns = [*full.ticks, "boot", "phases"]
-    lines = ["Engine xi with one option left out, as ratios to all options on",
-             f"{'without':24}" + "".join(f"{c:>10}" for c in columns)]
+    lines = ["Engine xi with all options, a unit of work; then each left out alone, as ratios.",
+             "Where there are few exits (sweep, getppid) most of them are timer ticks.",
+             line("without", "", columns)] + full_rows(full)
     for name, run in without.items():
         lines += rows(name, run, full)
     lines += ["phases: the sum of all phases' exits and instructions; boot: from the kernel's "
