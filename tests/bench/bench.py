@@ -62,7 +62,8 @@ def phase_table(bare, runs, peer, bare_from_entry):
                      [(r.boot, r.boot_exits) for r in runs.values()], peer["boot"]))
     lines.append(row("phases", bare.total(), [(r.total(), r.total_exits())
                                               for r in runs.values()], peer["phases"]))
-    lines.append("phases: the sum of all, each with its number of units")
+    lines.append("phases: the sum of all, each with its number of units; the peer's numbers are "
+                 "others")
     return lines
 
 
