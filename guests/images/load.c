@@ -71,10 +71,11 @@ static int print_tsc(void)
 	return 0;
 }
 
-static void bench_print(const char *name, unsigned units, uint64_t ticks,
+static void bench_print(const char *name, unsigned units, uint64_t ticks, uint64_t faults,
 			const uint64_t before[MAX_REASONS], const uint64_t after[MAX_REASONS])
 {
-	print("bench: ", name, " units ", dec(units), " ticks ", dec(ticks), " exits", NULL);
+	print("bench: ", name, " units ", dec(units), " ticks ", dec(ticks), " faults ",
+	      dec(faults), " exits", NULL);
 	for (unsigned i = 0; i < nr_reasons; i++)
 		print(" ", dec(after[i] - before[i]), NULL);
 	print("\n", NULL);
@@ -82,15 +83,17 @@ static void bench_print(const char *name, unsigned units, uint64_t ticks,
 
 static void bench_run(const char *name, unsigned units, void (*run)(unsigned, uint64_t))
 {
-	uint64_t before[MAX_REASONS], after[MAX_REASONS], start, ticks;
+	uint64_t before[MAX_REASONS], after[MAX_REASONS], faults, start, ticks;
 
 	run(1, 0); /* first-time work is not the phase's: code pages, pools */
+	faults = sys_minor_faults();
 	counters_read(before);
 	start = rdtsc();
 	run(units, 0);
 	ticks = rdtsc() - start;
 	counters_read(after);
-	bench_print(name, units, ticks, before, after);
+	faults = sys_minor_faults() - faults;
+	bench_print(name, units, ticks, faults, before, after);
 }
 
 static void run_nothing(unsigned units, uint64_t salt)

@@ -5,6 +5,7 @@
 #include "guests/images/sys.h"
 
 #include <linux/mman.h>
+#include <linux/resource.h>
 #include <linux/time_types.h>
 #include <stdarg.h>
 
@@ -108,6 +109,19 @@ uint64_t sys_now_ns(void)
 
 	sys5(SYS_NR_CLOCK_GETTIME64, 1, (long)&t, 0, 0, 0);
 	return (uint64_t)t.tv_sec * NSEC + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t minor_faults(int who)
+{
+	struct rusage r = { 0 };
+
+	sys5(__NR_getrusage, who, (long)&r, 0, 0, 0);
+	return (uint64_t)r.ru_minflt;
+}
+
+uint64_t sys_minor_faults(void)
+{
+	return minor_faults(RUSAGE_SELF) + minor_faults(RUSAGE_CHILDREN);
 }
 
 static void on_fault(int sig)

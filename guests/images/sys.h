@@ -106,6 +106,10 @@ long sys_close(int fd);
 long sys_getppid(void);
 uint64_t sys_now_ns(void); /* CLOCK_MONOTONIC */
 
+/* Page faults so far of this process and of the children that it has waited for, those that
+ * needed no input. */
+uint64_t sys_minor_faults(void);
+
 /* Run fn(arg); true if that raised SIGSEGV. */
 bool sys_faults(void (*fn)(volatile uint64_t *p), volatile uint64_t *p);
 

@@ -1,4 +1,16 @@
 # SPDX-License-Identifier: MIT
+BENCH_ENTRY := $(B)/bench/entry.bin
+
+$(BENCH_ENTRY): tests/bench/entry.asm
+	@mkdir -p $(@D)
+	$(say) NASM $<
+	$(Q)$(NASM) -f bin -w+all -o $@ $<
+
+.PHONY: bench-options
 bench: setup ## instructions and exits a phase of the load, beside bare QEMU and the peer
-	@$(MAKE) --no-print-directory all images tiny
+	@$(MAKE) --no-print-directory all images tiny $(BENCH_ENTRY)
 	@$(PYTHON) tests/bench/bench.py
+
+bench-options: setup ## long: what each option of the engine xi is worth, left out alone
+	@$(MAKE) --no-print-directory all images
+	@$(PYTHON) tests/bench/bench_options.py

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""The runs that the benchmarks are made of: machines under -icount and what they print.
+
+QEMU runs with -icount shift=0: one instruction is one nanosecond of its clock and one tick
+of a 1 GHz TSC, so two runs agree to a small fraction of a per cent and the speed of this
+machine plays no part. The guest's load program (guests/images/load.c) reads the TSC and
+xihv's exit counters (CPUID leaf 0x40000101) around each phase.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+
+import xihv  # noqa: E402
+from machine import BUILD, ROOT, Machine, quote_initrd  # noqa: E402
+
+OUT = BUILD / "bench"
+ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
+DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+LIMIT_SECONDS = 1800
+SHORT_LIMIT_SECONDS = 300
+PHASES = {"empty", "fork", "exec", "map", "mprotect", "pipe", "cow", "sweep", "getppid"}
+
+# Linux boot protocol: number of 512-byte sectors of the real-mode part behind the first
+SETUP_SECTS = 0x1f1
+SECTOR = 512
+
+
+def exit_reasons():
+    """Names in the order of enum exit_reason."""
+    text = (ROOT / "hv/exit_names.c").read_text()
+    return re.findall(r'\[EXIT_\w+\] = "(\w+)"', text)
+
+
+def options():
+    """What `without=` takes: the library's own table."""
+    text = (ROOT / "mmu/option.c").read_text()
+    return re.findall(r'"(\w+)"', text.partition("mmu_option_name")[2])
+
+
+class Run:
+    """One boot of the stock guest with xihv.bench: what it printed."""
+
+    LINE = re.compile(r"bench: (\w+) units (\d+) ticks (\d+) faults (\d+) exits([ \d]*)$", re.M)
+
+    def __init__(self, text):
+        m = re.search(r"user space reached, tsc (\d+), exits (\d+)", text)
+        self.boot, self.boot_exits = int(m[1]), int(m[2])
+        self.units, self.ticks, self.faults, self.exits = {}, {}, {}, {}
+        for m in self.LINE.finditer(text):
+            self.units[m[1]] = int(m[2])
+            self.ticks[m[1]] = int(m[3])
+            self.faults[m[1]] = int(m[4])
+            self.exits[m[1]] = [int(n) for n in m[5].split()]
+        assert set(self.ticks) == PHASES, f"phases that printed figures: {sorted(self.ticks)}"
+        self._take_off_measuring()
+
+    def _take_off_measuring(self):
+        empty_ticks, empty_exits = self.ticks.pop("empty"), self.exits.pop("empty")
+        for phase in self.ticks:
+            self.ticks[phase] -= empty_ticks
+            self.exits[phase] = [max(n - e, 0)
+                                 for n, e in zip(self.exits[phase], empty_exits)]
+
+    def per_unit(self, phase):
+        return self.ticks[phase] / self.units[phase]
+
+    def exits_per_unit(self, phase):
+        return sum(self.exits[phase]) / self.units[phase]
+
+    def faults_per_unit(self, phase):
+        return self.faults[phase] / self.units[phase]
+
+    def total(self):
+        return sum(self.ticks.values())
+
+    def total_exits(self):
+        return sum(sum(e) for e in self.exits.values())
+
+
+def say(text):
+    print(f"bench: {text}", flush=True)
+
+
+def stock_run(name, args):
+    say(f"{name}: boot and phases under -icount (a few minutes at most)")
+    with Machine(f"bench-{name}", args + ICOUNT, LIMIT_SECONDS) as machine:
+        machine.expect(r"xihv-guest: user space reached", LIMIT_SECONDS)
+        machine.expect(r"bench: done, 0 errors", LIMIT_SECONDS)
+        machine.wait_end(120)
+        return Run(machine.log())
+
+
+def bare_args(kernel):
+    return xihv.machine_args(mem=xihv.GUEST_MEM_MIB) + [
+        "-kernel", str(kernel), "-initrd", str(xihv.INITRD),
+        "-append", "console=ttyS0 xihv.bench"]
+
+
+def run_bare():
+    return stock_run("bare", bare_args(xihv.KERNEL))
+
+
+def run_xihv(name, words):
+    """`words`: of the kernel's module line, such as mmu=xi."""
+    run = stock_run(name, xihv.machine_args() + [
+        "-kernel", str(xihv.ELF), "-append", "idle=poweroff",
+        "-initrd", quote_initrd(xihv.stock_modules(words=words, cmdline="xihv.bench"))])
+    assert all(len(e) == len(exit_reasons()) for e in run.exits.values()), (
+        "xihv's exit counters (CPUID leaf 0x40000101) are not there")
+    return run
+
+
+def bare_entry():
+    """The TSC at the stock kernel's 32-bit entry on the bare machine. The same machine boots
+    a copy of the kernel in which all behind the real-mode part is entry.asm."""
+    kernel = xihv.KERNEL.read_bytes()
+    real_mode = kernel[:(kernel[SETUP_SECTS] + 1) * SECTOR]
+    probe = OUT / "vmlinuz-entry"
+    probe.write_bytes(real_mode + (OUT / "entry.bin").read_bytes())
+    with Machine("bench-entry", bare_args(probe) + DEBUG_EXIT + ICOUNT,
+                 SHORT_LIMIT_SECONDS) as machine:
+        m = machine.expect(r"bench: kernel entry, tsc 0x([0-9a-f]{16})", SHORT_LIMIT_SECONDS)
+        return int(m[1], 16)
+
+
+def exits_run(name, args):
+    """The tiny guest exits-bench: {(paging mode, kind of exit): ticks a round}."""
+    say(f"{name}: instructions a kind of exit")
+    with Machine(f"bench-exits-{name}", args + ICOUNT, SHORT_LIMIT_SECONDS) as machine:
+        machine.expect(r"exits-bench: done", SHORT_LIMIT_SECONDS)
+        return {(m[1], m[2]): int(m[4]) / int(m[3]) for m in
+                re.finditer(r"exits-bench: (\w+) (\S+) (\d+) (\d+)", machine.log())}
+
+
+def exits_bare():
+    return exits_run("bare", xihv.machine_args(mem=64) + DEBUG_EXIT + [
+        "-kernel", str(xihv.TINY / "exits-bench.elf")])
+
+
+def exits_xihv(engine):
+    module = xihv.tiny_module("exits-bench", words=f"mmu={engine} debugexit")
+    return exits_run(engine, xihv.machine_args() + [
+        "-kernel", str(xihv.ELF), "-append", "idle=poweroff", "-initrd", quote_initrd([module])])
