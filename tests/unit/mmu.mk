@@ -1,4 +1,4 @@
-MMU_LIB := $(wildcard mmu/*.c) tests/unit/fake_platform.c
+MMU_LIB := $(wildcard mmu/*.c) tests/unit/fake_platform.c tests/unit/fake_cpu.c
 
 UNIT += test_walk test_perm test_vtlb test_mmu_stats
 test_walk_SRCS := tests/unit/test_walk.c $(MMU_LIB)
