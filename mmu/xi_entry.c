@@ -79,7 +79,8 @@ static uint64_t make_leaf(struct xi *x, union xi_role role, uint64_t rights, uin
 
 uint64_t xi_leaf_of(struct xi *x, const struct xi_spage *s, uint64_t gpte, uint64_t *gfn)
 {
-	if ((gpte & (PTE_P | PTE_A)) != (PTE_P | PTE_A) || (gpte & s->masks->rsvd[1][0]))
+	if (!(gpte & PTE_P) || (!(gpte & PTE_A) && GUARD(I11_WINDOW)) ||
+	    (gpte & s->masks->rsvd[1][0]))
 		return 0;
 	*gfn = (gpte & PTE_ADDR) >> PAGE_SHIFT;
 	return make_leaf(x, s->key.role, xi_rights_below(s, gpte), gpte, *gfn);

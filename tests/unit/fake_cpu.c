@@ -58,7 +58,8 @@ struct translation {
 	unsigned shift;
 	uint64_t hpa;
 	bool w, u, x;
-	uint64_t table; /* that the leaf lies in */
+	uint64_t table; /* that the last entry read lies in, */
+	int level; /* and its level */
 };
 
 static uint64_t page_of(uint64_t va, unsigned shift)
@@ -77,6 +78,8 @@ static struct fake_hw_result walk(const struct mmu_vcpu *v, uint64_t va, unsigne
 		uint64_t e = ((uint64_t *)mmu_map_pfn(PFN(table >> 12)))[va >> shift & 511];
 		bool leaf = level == 1 || (e & 0x80);
 
+		t->table = table;
+		t->level = level;
 		if (!(e & 1)) {
 			if (e) /* I13 */
 				abort();
@@ -92,7 +95,6 @@ static struct fake_hw_result walk(const struct mmu_vcpu *v, uint64_t va, unsigne
 			t->u = t->u && (e & 4);
 			t->x = t->x && !(e >> 63);
 		}
-		t->table = table;
 		table = e & UINT64_C(0x000ffffffffff000);
 		if (!leaf)
 			continue;
@@ -160,15 +162,13 @@ void fake_tlb_flush_page(const struct mmu_vcpu *v, uint64_t va)
 	memset(tlb->pde, 0, sizeof(tlb->pde));
 }
 
-/* A page fault drops what it went by. */
+/* A page fault drops the translation that it went by. (It drops paging-structure cache entries,
+ * too, says one manual; the other does not, so here they stay.) */
 static void drop_faulting(struct tlb *tlb, uint64_t va)
 {
-	for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+	for (unsigned i = 0; i < TLB_ENTRIES; i++)
 		if (tlb->leaf[i].va == page_of(va, tlb->leaf[i].shift))
 			tlb->leaf[i].valid = false;
-		if (tlb->pde[i].va == page_of(va, PDE_SHIFT))
-			tlb->pde[i].valid = false;
-	}
 }
 
 static const struct translation *lookup(const struct translation *list, uint64_t va)
@@ -179,17 +179,19 @@ static const struct translation *lookup(const struct translation *list, uint64_t
 	return NULL;
 }
 
-static void keep(struct tlb *tlb, const struct translation *t, bool from_root)
+static void keep_leaf(struct tlb *tlb, const struct translation *t)
 {
 	tlb->leaf[tlb->next_leaf] = *t;
 	tlb->leaf[tlb->next_leaf].valid = true;
 	tlb->next_leaf = (tlb->next_leaf + 1) % TLB_ENTRIES;
-	if (!from_root || t->shift > 12)
-		return;
-	tlb->pde[tlb->next_pde] = (struct translation){ .valid = true,
-							.va = page_of(t->va, PDE_SHIFT),
-							.shift = PDE_SHIFT,
-							.table = t->table };
+}
+
+/* `table`: where the 512 leaves lie, present or not. */
+static void keep_pde(struct tlb *tlb, uint64_t va, uint64_t table)
+{
+	tlb->pde[tlb->next_pde] = (struct translation){
+		.valid = true, .va = page_of(va, PDE_SHIFT), .shift = PDE_SHIFT, .table = table
+	};
 	tlb->next_pde = (tlb->next_pde + 1) % TLB_ENTRIES;
 }
 
@@ -209,8 +211,10 @@ struct fake_hw_result fake_tlb_access(const struct mmu_vcpu *v, uint64_t va, uns
 					     .error_code = (access & 0x16) | 1 };
 	} else {
 		r = pde ? walk(v, va, access, pde->table, 1, &t) : walk_all(v, va, access, &t);
+		if (!pde && t.level == 1)
+			keep_pde(tlb, va, t.table);
 		if (r.ok)
-			keep(tlb, &t, !pde);
+			keep_leaf(tlb, &t);
 	}
 	if (!r.ok)
 		drop_faulting(tlb, va);

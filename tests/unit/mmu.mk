@@ -5,3 +5,7 @@ test_walk_SRCS := tests/unit/test_walk.c $(MMU_LIB)
 test_perm_SRCS := tests/unit/test_perm.c guests/tiny/access/rules.c $(MMU_LIB)
 test_vtlb_SRCS := tests/unit/test_vtlb.c $(MMU_LIB)
 test_mmu_stats_SRCS := tests/unit/test_mmu_stats.c $(MMU_LIB)
+# I1 .. I19, each under every engine
+MMU_INVARIANTS := test_invariants_rights test_invariants_flush test_invariants_tables test_invariants_work
+UNIT += $(MMU_INVARIANTS)
+$(foreach t,$(MMU_INVARIANTS),$(eval $(t)_SRCS := tests/unit/$(t).c $(MMU_LIB)))
