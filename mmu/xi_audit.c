@@ -209,7 +209,7 @@ void xi_audit(struct mmu *m, struct mmu_audit *out) MMU_LOCKED
 
 /* ---- key s ---- */
 
-static void sum_up(const struct xi_spage *s, struct mmu_summary *out)
+static void sum_up(const struct xi_spage *s, struct mmu_summary *out) MMU_LOCKED
 {
 	out->pages[s->key.role.level]++;
 	out->direct += s->key.role.direct;

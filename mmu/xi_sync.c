@@ -65,7 +65,8 @@ bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
 }
 
 /* Does a way lead from `top` to `s`? Where several lead up from below its level, yes. */
-static bool is_below(const struct xi *x, const struct xi_spage *s, const struct xi_spage *top)
+static bool is_below(const struct xi *x, const struct xi_spage *s,
+		     const struct xi_spage *top) MMU_LOCKED
 {
 	while (s != top) {
 		if (s->key.role.level >= top->key.role.level || !s->parents)
@@ -87,7 +88,7 @@ void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top)
 	}
 }
 
-static bool is_root_of(const struct mmu_vcpu *v, const struct xi_spage *s)
+static bool is_root_of(const struct mmu_vcpu *v, const struct xi_spage *s) MMU_LOCKED
 {
 	const struct xi_vcpu *t = v->priv;
 
@@ -98,7 +99,8 @@ static bool is_root_of(const struct mmu_vcpu *v, const struct xi_spage *s)
 }
 
 /* Can `v` get to `s` from where it stands? Where several ways lead up, yes. */
-static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s)
+static bool reaches(const struct xi *x, const struct mmu_vcpu *v,
+		    const struct xi_spage *s) MMU_LOCKED
 {
 	for (;;) {
 		if (s->roots && is_root_of(v, s))
@@ -112,7 +114,7 @@ static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct x
 }
 
 static bool is_covered(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s,
-		       bool all)
+		       bool all) MMU_LOCKED
 {
 	if (!all && !s->nr_local && xi_has(x, MMU_OPT_GLOBAL))
 		return false;
