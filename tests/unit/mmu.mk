@@ -9,3 +9,5 @@ test_mmu_stats_SRCS := tests/unit/test_mmu_stats.c $(MMU_LIB)
 MMU_INVARIANTS := test_invariants_rights test_invariants_flush test_invariants_tables test_invariants_work
 UNIT += $(MMU_INVARIANTS)
 $(foreach t,$(MMU_INVARIANTS),$(eval $(t)_SRCS := tests/unit/$(t).c $(MMU_LIB)))
+UNIT += test_audit
+test_audit_SRCS := tests/unit/test_audit.c $(MMU_LIB)

@@ -348,11 +348,14 @@ static void i17_table_gives_way(void **state)
 	/* The leaf has gone, the way to its table is learnt again. */
 	cpu_injects(&g->v, 0x300000, RD, 0);
 	store(&g->v, T2 + 8, DATA | ALL | PS);
-	cpu_reaches(&g->v, 0x300000, WR, DATA + 0x100000);
+	/* It faults, and before it comes to the access again there is an interrupt. */
+	assert_int_equal(mmu_fault(&g->v, GVA(0x300000), WR, &g->fault), MMU_FIXED);
 	/* The page of the old table is another one's now. */
-	store(&g->v, T2 + 16, T1 | ALL);
 	for (unsigned i = 0; i < 8; i++)
-		cpu_reaches(&g->v, 0x400000 + V(i), WR, DATA + V(i));
+		store(&g->v, T2B + 8 * i, (DATA + 0x400000 + V(i)) | ALL);
+	store(&g->v, T2 + 16, T2B | ALL);
+	for (unsigned i = 0; i < 8; i++)
+		cpu_reaches(&g->v, 0x400000 + V(i), WR, DATA + 0x400000 + V(i));
 	for (unsigned i = 1; i < 8; i++)
 		cpu_reaches(&g->v, 0x200000 + V(i), WR, DATA + V(i));
 	end();
