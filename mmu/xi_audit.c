@@ -70,7 +70,7 @@ static void audit_leaf(const struct audit *a, const struct xi_spage *s, unsigned
 	if (!large && xi_is_protected(x, gfn))
 		failed(a, 3, "a writable leaf to a protected table", s, i);
 	if (mmu_dirty_is_on(x->mmu) && (large || !mmu_dirty_allows(x->mmu, GFN(gfn), 0)))
-		failed(a, 6, "a writable leaf to a frame that the dirty log has not noted", s, i);
+		failed(a, 19, "a writable leaf to a frame that the dirty log has not noted", s, i);
 }
 
 /* A table in step says what the guest's table says now; one that is not, what it said when

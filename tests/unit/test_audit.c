@@ -183,7 +183,7 @@ static void xi_audit_notices_a_dirty_log_that_is_not_exact(void **state)
 	assert_int_equal(mmu_dirty_start(&g->mmu), 0);
 	cpu_reaches(&g->v, V(2), RD, DATA + V(2));
 	pt = table(1);
-	WRONG(pt->page.spt[2], pt->page.spt[2] | W | D, 6, "dirty log");
+	WRONG(pt->page.spt[2], pt->page.spt[2] | W | D, 19, "dirty log");
 	mmu_dirty_stop(&g->mmu);
 	end();
 }
