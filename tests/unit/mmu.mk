@@ -11,5 +11,6 @@ UNIT += $(MMU_INVARIANTS)
 $(foreach t,$(MMU_INVARIANTS),$(eval $(t)_SRCS := tests/unit/$(t).c $(MMU_LIB)))
 UNIT += test_audit
 test_audit_SRCS := tests/unit/test_audit.c $(MMU_LIB)
-UNIT += test_xi
+UNIT += test_xi test_xi_ways
 test_xi_SRCS := tests/unit/test_xi.c $(MMU_LIB)
+test_xi_ways_SRCS := tests/unit/test_xi_ways.c $(MMU_LIB)

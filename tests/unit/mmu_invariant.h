@@ -169,7 +169,7 @@ static inline unsigned store_bytes(struct mmu_vcpu *v, uint64_t va, uint64_t val
 		return exits;
 	}
 	assert_int_equal(r, MMU_FIXED);
-	memcpy((uint8_t *)mmu_map_pfn(PFN(hpa >> 12)) + (hpa & 0xfff), &val, len);
+	memcpy((uint8_t *)mmu_map_pfn(hpa_to_pfn(HPA(hpa))) + (hpa & 0xfff), &val, len);
 	return exits;
 }
 
