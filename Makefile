@@ -159,6 +159,8 @@ PACKAGES := $(strip $(file <tests/setup/packages))
 
 -include $(sort $(wildcard guests/images/*.mk guests/tiny/*.mk tests/system/*.mk \
 	tests/bench/*.mk tests/model/*.mk tests/mutate/*.mk) tests/fuzz/fuzz.mk)
+# of all the programs that the others named
+include tests/coverage/coverage.mk
 
 setup: ## install the Debian packages that building and testing need (nothing if all are there)
 	@tests/setup/setup.sh $(PACKAGES)

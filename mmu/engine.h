@@ -57,22 +57,22 @@ struct mmu_engine {
 
 	/* `len` bytes of guest memory at `gpa`, in one page, were written by us (I19). Any CPU,
 	 * mmu_lock held. */
-	void (*guest_wrote)(struct mmu *m, gpa_t gpa, unsigned len);
+	void (*guest_wrote)(struct mmu *m, gpa_t gpa, unsigned len) MMU_GUARDED;
 
 	/* See mmu_unshadow(). mmu_lock held. */
-	bool (*unshadow)(struct mmu_vcpu *v, gfn_t gfn);
+	bool (*unshadow)(struct mmu_vcpu *v, gfn_t gfn) MMU_GUARDED;
 
 	/* `n` frames from `gfn` changed. Any CPU, mmu_lock held; a shootdown of all vCPUs
 	 * follows before it is let go. */
-	void (*p2m_changed)(struct mmu *m, gfn_t gfn, uint64_t n);
+	void (*p2m_changed)(struct mmu *m, gfn_t gfn, uint64_t n) MMU_GUARDED;
 
 	/* No entry may be writable for a frame whose bit is set in `frames` (of m->dirty.words
 	 * words), or for any (NULL), and none may be large from now on. As p2m_changed. */
-	void (*dirty_protect)(struct mmu *m, const uint64_t *frames);
+	void (*dirty_protect)(struct mmu *m, const uint64_t *frames) MMU_GUARDED;
 
 	/* The engine's part of mmu_audit() and mmu_summary(). mmu_lock held. */
-	void (*audit)(struct mmu *m, struct mmu_audit *out);
-	void (*summary)(struct mmu *m, struct mmu_summary *out);
+	void (*audit)(struct mmu *m, struct mmu_audit *out) MMU_GUARDED;
+	void (*summary)(struct mmu *m, struct mmu_summary *out) MMU_GUARDED;
 };
 
 /* A violation, found by an audit. */
@@ -83,7 +83,7 @@ void mmu_audit_failed(struct mmu_audit *a, unsigned invariant, const char *what,
  * May a leaf for `gfn`, made for `access`, be writable as far as the dirty log goes? Notes a
  * write. mmu_lock held.
  */
-static inline bool mmu_dirty_allows(struct mmu *m, gfn_t gfn, unsigned access)
+static inline bool mmu_dirty_allows(struct mmu *m, gfn_t gfn, unsigned access) MMU_LOCKED
 {
 	uint64_t *word;
 
@@ -96,7 +96,7 @@ static inline bool mmu_dirty_allows(struct mmu *m, gfn_t gfn, unsigned access)
 }
 
 /* We write to `gfn` ourselves. mmu_lock held. */
-static inline void mmu_dirty_mark(struct mmu *m, gfn_t gfn)
+static inline void mmu_dirty_mark(struct mmu *m, gfn_t gfn) MMU_LOCKED
 {
 	if (unlikely(m->dirty.bitmap))
 		m->dirty.bitmap[gfn.v / 64] |= BIT(gfn.v % 64);
@@ -159,7 +159,7 @@ static inline void mmu_record_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_
 }
 
 /* `len` bytes at `gpa`, in one page, have been written by us. mmu_lock held. */
-static inline void mmu_guest_written(struct mmu *m, gpa_t gpa, unsigned len)
+static inline void mmu_guest_written(struct mmu *m, gpa_t gpa, unsigned len) MMU_LOCKED
 {
 	if (GUARD(I19_MARK))
 		mmu_dirty_mark(m, gpa_to_gfn(gpa));

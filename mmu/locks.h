@@ -27,5 +27,7 @@ extern struct mmu_lock_name mmu_lock_of_vm;
 #define MMU_DROPS MMU_TSA(release_capability(mmu_lock_of_vm))
 /* Before and after the vCPUs run there is nobody to lock out. */
 #define MMU_NO_LOCK_YET MMU_TSA(no_thread_safety_analysis)
+/* Looks at what the lock guards without it: what it tells may be a moment old. */
+#define MMU_SNAPSHOT MMU_TSA(no_thread_safety_analysis)
 
 #endif

@@ -132,7 +132,7 @@ struct mmu {
 	unsigned nr_vcpus;
 	struct mmu_vcpu *vcpus[MMU_MAX_VCPUS];
 	uint64_t p2m_gen; /* moves on when the p2m changes; written under mmu_lock, read anywhere */
-	struct mmu_dirty dirty; /* the dirty log */
+	struct mmu_dirty dirty MMU_GUARDED; /* the dirty log */
 	/* The engine's: its tables above level 1 may be behind the guest's, so that a fault that
 	 * found nothing does not mean that nothing is held. Under mmu_lock, read anywhere. */
 	bool is_behind;
@@ -253,7 +253,7 @@ must_check int mmu_dirty_start(struct mmu *m) MMU_UNLOCKED;
 uint64_t mmu_dirty_collect(struct mmu *m, uint64_t *bitmap) MMU_UNLOCKED;
 void mmu_dirty_stop(struct mmu *m) MMU_UNLOCKED;
 
-static inline bool mmu_dirty_is_on(const struct mmu *m)
+static inline bool mmu_dirty_is_on(const struct mmu *m) MMU_LOCKED
 {
 	return m->dirty.bitmap != NULL;
 }

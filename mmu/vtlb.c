@@ -30,20 +30,21 @@
 #define FIXED_TABLES (1 + PAE_PDPTES)
 #define MIN_POOL (FIXED_TABLES + LONGEST_PATH)
 
-static struct vtlb_table *top_table(const struct mmu_vcpu *v, const struct vtlb *t, gva_t va)
+static struct vtlb_table *top_table(const struct mmu_vcpu *v, const struct vtlb *t,
+				    gva_t va) MMU_LOCKED
 {
 	return v->hw.long_mode ? t->pml4 : t->pd[(va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
 }
 
 /* ---- finding ---- */
 
-static void remember(struct vtlb *t, struct vtlb_table *s, gva_t va)
+static void remember(struct vtlb *t, struct vtlb_table *s, gva_t va) MMU_LOCKED
 {
 	t->recent = s;
 	t->recent_2m = va.v >> PAGE_SHIFT_2M;
 }
 
-static struct vtlb_table *recent_table(const struct vtlb *t, gva_t va)
+static struct vtlb_table *recent_table(const struct vtlb *t, gva_t va) MMU_LOCKED
 {
 	return t->recent && t->recent_2m == va.v >> PAGE_SHIFT_2M ? t->recent : NULL;
 }
@@ -52,7 +53,8 @@ static struct vtlb_table *recent_table(const struct vtlb *t, gva_t va)
  * Is entry `i` of `s` part of a guest page that has entries besides those for one address?
  * A 4 MiB page (2-level guests only) covers two entries, and either may have the mark.
  */
-static inline bool in_pieces(const struct mmu_vcpu *v, const struct vtlb_table *s, unsigned i)
+static inline bool in_pieces(const struct mmu_vcpu *v, const struct vtlb_table *s,
+			     unsigned i) MMU_LOCKED
 {
 	uint64_t e;
 
@@ -67,7 +69,7 @@ static inline bool in_pieces(const struct mmu_vcpu *v, const struct vtlb_table *
 /* The table whose entry for `va` is a leaf or empty; or with `stop_at_pieces` the first on
  * the path where it is in_pieces(). */
 static always_inline struct vtlb_table *leaf_table(const struct mmu_vcpu *v, struct vtlb *t,
-						   gva_t va, bool stop_at_pieces)
+						   gva_t va, bool stop_at_pieces) MMU_LOCKED
 {
 	struct vtlb_table *s = recent_table(t, va);
 	bool pieces = false;
@@ -96,13 +98,13 @@ static always_inline struct vtlb_table *leaf_table(const struct mmu_vcpu *v, str
  * path: a leaf that is there already must stay, or an access that it refuses would make it
  * anew for ever (see refused()).
  */
-static bool pool_is_short(const struct mmu_vcpu *v, struct vtlb *t, gva_t va)
+static bool pool_is_short(const struct mmu_vcpu *v, struct vtlb *t, gva_t va) MMU_LOCKED
 {
 	return t->pool.nr_free < leaf_table(v, t, va, false)->level - 1u;
 }
 
 /* The pool ran out: begin again. The tables in use come back by faults. */
-static cold void recycle(struct mmu_vcpu *v, struct vtlb *t)
+static cold void recycle(struct mmu_vcpu *v, struct vtlb *t) MMU_LOCKED
 {
 	uint64_t start = mmu_clock();
 
@@ -112,7 +114,7 @@ static cold void recycle(struct mmu_vcpu *v, struct vtlb *t)
 	mmu_record_locked(v, MMU_OP_RECLAIM, start);
 }
 
-static void note_pieces(struct vtlb *t, struct vtlb_table *s)
+static void note_pieces(struct vtlb *t, struct vtlb_table *s) MMU_LOCKED
 {
 	s->has_pieces = true;
 	t->recent = NULL;
@@ -123,7 +125,7 @@ static void note_pieces(struct vtlb *t, struct vtlb_table *s)
  * guest page of 2^page_shift bytes covers whole are marked for INVLPG.
  */
 static struct vtlb_table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned level,
-				   unsigned page_shift)
+				   unsigned page_shift) MMU_LOCKED
 {
 	struct vtlb_table *s = top_table(v, t, va);
 	unsigned shift = vtlb_level_shift(s->level);
@@ -160,7 +162,7 @@ static struct vtlb_table *table_at(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
  * way and in use, that one: the large page is then filled in small pieces.
  */
 static struct vtlb_table *table_for_large(struct mmu_vcpu *v, struct vtlb *t, gva_t va,
-					  unsigned page_shift)
+					  unsigned page_shift) MMU_LOCKED
 {
 	struct vtlb_table *pd = table_at(v, t, va, PD_LEVEL, page_shift);
 	unsigned i = spte_index(va, PAGE_SHIFT_2M);
@@ -177,7 +179,7 @@ static struct vtlb_table *table_for_large(struct mmu_vcpu *v, struct vtlb *t, gv
 }
 
 /* Drop the entry that maps `va`; false if there is none. */
-static bool drop_leaf(struct vtlb_table *s, gva_t va)
+static bool drop_leaf(struct vtlb_table *s, gva_t va) MMU_LOCKED
 {
 	unsigned i = spte_index(va, vtlb_level_shift(s->level));
 	uint64_t old = s->page.spt[i];
@@ -190,7 +192,7 @@ static bool drop_leaf(struct vtlb_table *s, gva_t va)
 
 /* Put the leaf in; false: it was there. The hardware is told unless nothing was. */
 static bool install(struct mmu_vcpu *v, struct vtlb *t, struct vtlb_table *s, gva_t va,
-		    uint64_t spte)
+		    uint64_t spte) MMU_LOCKED
 {
 	unsigned i = spte_index(va, vtlb_level_shift(s->level));
 	uint64_t old = s->page.spt[i];
@@ -213,7 +215,7 @@ static bool install(struct mmu_vcpu *v, struct vtlb *t, struct vtlb_table *s, gv
  */
 static cold enum mmu_result refused(struct mmu_vcpu *v, struct vtlb_table *s, gva_t va,
 				    unsigned access, const struct mmu_walk *w,
-				    struct mmu_fault *fault)
+				    struct mmu_fault *fault) MMU_LOCKED
 {
 	v->stats.count[MMU_CNT_SPURIOUS]++;
 	mmu_hw_flush_page(v, va);
@@ -225,7 +227,7 @@ static cold enum mmu_result refused(struct mmu_vcpu *v, struct vtlb_table *s, gv
 }
 
 static enum mmu_result fill_locked(struct mmu_vcpu *v, struct vtlb *t, gva_t va, unsigned access,
-				   const struct mmu_walk *w, struct mmu_fault *fault)
+				   const struct mmu_walk *w, struct mmu_fault *fault) MMU_LOCKED
 {
 	struct p2m_entry to = mmu_p2m_lookup(v->mmu, w->gfn);
 	bool writable = to.kind == P2M_RAM && mmu_dirty_allows(v->mmu, w->gfn, access);
@@ -286,7 +288,7 @@ static void vtlb_forget(struct mmu_vcpu *v, gva_t va)
 }
 
 /* Drop all that belongs to the large guest page at entry `i`, and what else is down there. */
-static cold void drop_pieces(struct mmu_vcpu *v, struct vtlb_table *s, unsigned i)
+static cold void drop_pieces(struct mmu_vcpu *v, struct vtlb_table *s, unsigned i) MMU_LOCKED
 {
 	vtlb_zap_entry(v->priv, s, i);
 	if (v->pg.mode == PAGING_2LEVEL && GUARD(I18_BOTH_HALVES))
@@ -334,7 +336,7 @@ static void vtlb_flush(struct mmu_vcpu *v, enum mmu_flush what)
 	mmu_unlock(v->mmu);
 }
 
-static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len)
+static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len) MMU_LOCKED
 {
 	/* A TLB does not look at writes to tables. */
 	(void)m;
@@ -342,7 +344,7 @@ static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len)
 	(void)len;
 }
 
-static bool vtlb_unshadow(struct mmu_vcpu *v, gfn_t gfn)
+static bool vtlb_unshadow(struct mmu_vcpu *v, gfn_t gfn) MMU_LOCKED
 {
 	/* No table is tracked, so none is in the way. */
 	(void)v;
@@ -350,13 +352,13 @@ static bool vtlb_unshadow(struct mmu_vcpu *v, gfn_t gfn)
 	return false;
 }
 
-static void drop_all_of_all(struct mmu *m)
+static void drop_all_of_all(struct mmu *m) MMU_LOCKED
 {
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vtlb_drop_all(m->vcpus[i]->priv);
 }
 
-static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
+static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n) MMU_LOCKED
 {
 	(void)gfn;
 	(void)n;
@@ -364,7 +366,7 @@ static void vtlb_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n)
 		drop_all_of_all(m);
 }
 
-static void vtlb_dirty_protect(struct mmu *m, const uint64_t *frames)
+static void vtlb_dirty_protect(struct mmu *m, const uint64_t *frames) MMU_LOCKED
 {
 	(void)frames;
 	if (GUARD(I19_PROTECT))
@@ -373,13 +375,13 @@ static void vtlb_dirty_protect(struct mmu *m, const uint64_t *frames)
 
 /* ---- looking at it ---- */
 
-static void vtlb_audit(struct mmu *m, struct mmu_audit *out)
+static void vtlb_audit(struct mmu *m, struct mmu_audit *out) MMU_LOCKED
 {
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vtlb_audit_tables(m->vcpus[i]->priv, out);
 }
 
-static void vtlb_summary(struct mmu *m, struct mmu_summary *out)
+static void vtlb_summary(struct mmu *m, struct mmu_summary *out) MMU_LOCKED
 {
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vtlb_sum_up(m->vcpus[i]->priv, out);
@@ -415,7 +417,7 @@ static void vtlb_vcpu_fini(struct mmu_vcpu *v)
 	v->priv = NULL;
 }
 
-static void make_fixed_tables(struct vtlb *t)
+static void make_fixed_tables(struct vtlb *t) MMU_NO_LOCK_YET
 {
 	uint64_t *pdpte = mmu_map_pfn(t->pae_root);
 

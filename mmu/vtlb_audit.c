@@ -6,7 +6,7 @@
 #include "mmu/vtlb_tables.h"
 
 static void audit_entry(const struct vtlb *t, const struct vtlb_table *s, unsigned i,
-			struct mmu_audit *out)
+			struct mmu_audit *out) MMU_LOCKED
 {
 	uint64_t e = s->page.spt[i];
 	const struct vtlb_table *child;
@@ -25,7 +25,8 @@ static void audit_entry(const struct vtlb *t, const struct vtlb_table *s, unsign
 		mmu_audit_failed(out, 7, "an entry and its table disagree", ~UINT64_C(0), i, e);
 }
 
-static void audit_table(const struct vtlb *t, const struct vtlb_table *s, struct mmu_audit *out)
+static void audit_table(const struct vtlb *t, const struct vtlb_table *s,
+			struct mmu_audit *out) MMU_LOCKED
 {
 	unsigned present = 0, global = 0;
 
@@ -62,7 +63,7 @@ void vtlb_audit_tables(struct vtlb *t, struct mmu_audit *out)
 				 t->pool.nr_free);
 }
 
-static void sum_up_table(const struct vtlb_table *s, struct mmu_summary *out)
+static void sum_up_table(const struct vtlb_table *s, struct mmu_summary *out) MMU_LOCKED
 {
 	out->pages[s->level]++;
 	for (unsigned i = s->lo; i <= s->hi && i < SPTE_ENTRIES; i++) {

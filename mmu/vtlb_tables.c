@@ -8,7 +8,7 @@
 #include "mmu/guard.h"
 #include "mmu/vtlb_tables.h"
 
-static void set_empty(struct vtlb_table *s)
+static void set_empty(struct vtlb_table *s) MMU_LOCKED
 {
 	s->lo = SPTE_ENTRIES;
 	s->hi = 0;
@@ -17,7 +17,7 @@ static void set_empty(struct vtlb_table *s)
 }
 
 /* Zero all entries; children are the caller's business. */
-static void clear_table(struct vtlb_table *s)
+static void clear_table(struct vtlb_table *s) MMU_LOCKED
 {
 	for (unsigned i = s->lo; i <= s->hi; i++)
 		if (GUARD(I13_CLEAR))
@@ -25,7 +25,7 @@ static void clear_table(struct vtlb_table *s)
 	set_empty(s);
 }
 
-static void make_quiet(struct vtlb *t, struct vtlb_table *s)
+static void make_quiet(struct vtlb *t, struct vtlb_table *s) MMU_LOCKED
 {
 	s->is_local = false;
 	list_move(&t->quiet, &s->node);
@@ -50,7 +50,7 @@ struct vtlb_table *vtlb_take_table(struct vtlb *t, unsigned level)
 }
 
 /* `s` is empty and no entry leads to it any more. */
-static void put_table(struct vtlb *t, struct vtlb_table *s)
+static void put_table(struct vtlb *t, struct vtlb_table *s) MMU_LOCKED
 {
 	t->recent = NULL;
 	list_del(&s->node);
@@ -86,7 +86,7 @@ void vtlb_zap_entry(struct vtlb *t, struct vtlb_table *s, unsigned i)
 }
 
 /* An empty table goes back to the pool, and so do parents that it leaves empty. */
-static void release_if_empty(struct vtlb *t, struct vtlb_table *s)
+static void release_if_empty(struct vtlb *t, struct vtlb_table *s) MMU_LOCKED
 {
 	while (!s->nr_present) {
 		struct vtlb_table *parent = s->parent;

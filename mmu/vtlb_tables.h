@@ -15,27 +15,28 @@
 
 struct vtlb_table {
 	struct mmu_spage page; /* first: the pool's */
-	struct mmu_list node; /* in vtlb.local or vtlb.quiet */
-	struct vtlb_table *parent; /* NULL: fixed */
-	uint16_t parent_index;
-	uint16_t lo, hi; /* entries outside lo..hi are 0; lo > hi: all are */
-	uint16_t nr_present;
-	uint16_t nr_global; /* leaves with SPTE_GLOBAL */
-	uint8_t level;
-	bool is_local; /* in vtlb.local */
-	bool has_pieces; /* some entry has or had SPTE_SPLIT */
+	struct mmu_list node MMU_GUARDED; /* in vtlb.local or vtlb.quiet */
+	struct vtlb_table *parent MMU_GUARDED; /* NULL: fixed */
+	uint16_t parent_index MMU_GUARDED;
+	/* entries outside lo..hi are 0; lo > hi: all are */
+	uint16_t lo MMU_GUARDED, hi MMU_GUARDED;
+	uint16_t nr_present MMU_GUARDED;
+	uint16_t nr_global MMU_GUARDED; /* leaves with SPTE_GLOBAL */
+	uint8_t level MMU_GUARDED;
+	bool is_local MMU_GUARDED; /* in vtlb.local */
+	bool has_pieces MMU_GUARDED; /* some entry has or had SPTE_SPLIT */
 };
 
 struct vtlb {
 	struct mmu_pool pool;
-	struct mmu_list local; /* tables that may hold leaves which a CR3 load drops */
-	struct mmu_list quiet; /* all others */
+	struct mmu_list local MMU_GUARDED; /* tables that may hold leaves which a CR3 load drops */
+	struct mmu_list quiet MMU_GUARDED; /* all others */
 	struct vtlb_table *pml4;
 	struct vtlb_table *pd[PAE_PDPTES];
 	/* The level-1 table that was used last and the 2 MiB that it maps, where nothing on the
 	 * path to it has_pieces; NULL: none. Faults and INVLPGs come in runs. */
-	struct vtlb_table *recent;
-	uint64_t recent_2m;
+	struct vtlb_table *recent MMU_GUARDED;
+	uint64_t recent_2m MMU_GUARDED;
 	pfn_t pae_root; /* holds the four PDPTEs */
 	bool has_pae_root;
 };
@@ -57,7 +58,7 @@ static inline struct vtlb_table *vtlb_child_of(const struct vtlb *t, uint64_t sp
 
 /* `old` is what entry `i` holds: callers have looked, and the compiler drops what can not be. */
 static always_inline void vtlb_set_entry(struct vtlb_table *s, unsigned i, uint64_t old,
-					 uint64_t new)
+					 uint64_t new) MMU_LOCKED
 {
 	__atomic_store_n(&s->page.spt[i], new, __ATOMIC_RELAXED);
 	if (old) {
@@ -75,23 +76,23 @@ static always_inline void vtlb_set_entry(struct vtlb_table *s, unsigned i, uint6
 }
 
 /* A table that nothing leads to yet. The pool is not empty. */
-struct vtlb_table *vtlb_take_table(struct vtlb *t, unsigned level);
+struct vtlb_table *vtlb_take_table(struct vtlb *t, unsigned level) MMU_LOCKED;
 
 /* A new table below entry `i` of `parent`, which is empty. */
-struct vtlb_table *vtlb_add_table(struct vtlb *t, struct vtlb_table *parent, unsigned i);
+struct vtlb_table *vtlb_add_table(struct vtlb *t, struct vtlb_table *parent, unsigned i) MMU_LOCKED;
 
 /* A CR3 load has to look at it from now on. */
-void vtlb_make_local(struct vtlb *t, struct vtlb_table *s);
+void vtlb_make_local(struct vtlb *t, struct vtlb_table *s) MMU_LOCKED;
 
 /* Drop entry `i` with all below it. */
-void vtlb_zap_entry(struct vtlb *t, struct vtlb_table *s, unsigned i);
+void vtlb_zap_entry(struct vtlb *t, struct vtlb_table *s, unsigned i) MMU_LOCKED;
 
 /* Drop everything; everything but global leaves. Who calls tells the hardware. */
-void vtlb_drop_all(struct vtlb *t);
-void vtlb_drop_local(struct vtlb *t);
+void vtlb_drop_all(struct vtlb *t) MMU_LOCKED;
+void vtlb_drop_local(struct vtlb *t) MMU_LOCKED;
 
 /* Recount what is counted (I7, I16); add what there is to a summary. */
-void vtlb_audit_tables(struct vtlb *t, struct mmu_audit *out);
-void vtlb_sum_up(struct vtlb *t, struct mmu_summary *out);
+void vtlb_audit_tables(struct vtlb *t, struct mmu_audit *out) MMU_LOCKED;
+void vtlb_sum_up(struct vtlb *t, struct mmu_summary *out) MMU_LOCKED;
 
 #endif

@@ -299,12 +299,17 @@ static void xi_vcpu_fini(struct mmu_vcpu *v)
 	free_vcpu_pages(v, t);
 }
 
+static bool has_room_for_vcpu(const struct xi *x) MMU_NO_LOCK_YET
+{
+	return x->pool.nr_pages >= least_pool(x->nr_vcpus + 1);
+}
+
 static int xi_vcpu_init(struct mmu_vcpu *v)
 {
 	struct xi *x = xi_of(v->mmu);
 	struct xi_vcpu *t;
 
-	if (x->pool.nr_pages < least_pool(x->nr_vcpus + 1))
+	if (!has_room_for_vcpu(x))
 		return -ENOMEM;
 	t = mmu_mem_alloc(sizeof(*t));
 	if (!t)
@@ -330,7 +335,7 @@ static int xi_vcpu_init(struct mmu_vcpu *v)
 	return 0;
 }
 
-static void xi_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused)
+static void xi_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused) MMU_SNAPSHOT
 {
 	const struct xi *x = xi_of(v->mmu);
 

@@ -81,39 +81,42 @@ struct xi_spage {
 	const struct pt_masks *masks; /* indirect: reserved bits of its format */
 	struct xi_key key;
 	uint32_t index; /* its own number */
-	uint32_t next_same; /* next spage of the same frame or region, by number + 1 */
-	uint32_t parents; /* list of the entries that lead here */
-	uint32_t roots; /* vCPUs that have it as root, or part of it */
-	uint16_t lo, hi; /* entries outside lo..hi are 0; lo > hi: all are */
-	uint16_t nr_present;
-	uint16_t nr_local; /* leaves that a CR3 load flushes */
-	uint16_t window,
-		window_end; /* neighbours that the next fill looks at, if it begins there */
-	uint8_t state; /* enum xi_state */
-	uint8_t calm; /* OOS: flushes in a row that found no change */
-	uint8_t writes; /* above level 1: seen writes since the latest fill that went through */
-	bool oos;
-	bool torn; /* an entry was cleared while vCPUs had it as root */
+	uint32_t next_same MMU_GUARDED; /* next spage of the same frame or region, by number + 1 */
+	uint32_t parents MMU_GUARDED; /* list of the entries that lead here */
+	uint32_t roots MMU_GUARDED; /* vCPUs that have it as root, or part of it */
+	/* entries outside lo..hi are 0; lo > hi: all are */
+	uint16_t lo MMU_GUARDED, hi MMU_GUARDED;
+	uint16_t nr_present MMU_GUARDED;
+	uint16_t nr_local MMU_GUARDED; /* leaves that a CR3 load flushes */
+	/* neighbours that the next fill looks at, if it begins there */
+	uint16_t window MMU_GUARDED, window_end MMU_GUARDED;
+	uint8_t state MMU_GUARDED; /* enum xi_state */
+	uint8_t calm MMU_GUARDED; /* OOS: flushes in a row that found no change */
+	/* above level 1: seen writes since the latest fill that went through */
+	uint8_t writes MMU_GUARDED;
+	bool oos MMU_GUARDED;
+	bool torn MMU_GUARDED; /* an entry was cleared while vCPUs had it as root */
 	bool rom; /* the guest table lies in ROM: A and D bits written to it are lost */
-	struct mmu_list lru; /* in xi.lru: all LIVE, most recently linked first */
-	struct mmu_list oos_node; /* in xi.oos, most recent first */
+	struct mmu_list lru MMU_GUARDED; /* in xi.lru: all LIVE, most recently linked first */
+	struct mmu_list oos_node MMU_GUARDED; /* in xi.oos, most recent first */
 };
 
 /* A guest frame. */
 struct xi_frame {
-	uint32_t rmap; /* list of the 4 KiB leaves that map it */
-	uint32_t tables; /* its indirect spages, by number + 1 */
+	uint32_t rmap MMU_GUARDED; /* list of the 4 KiB leaves that map it */
+	uint32_t tables MMU_GUARDED; /* its indirect spages, by number + 1 */
 };
 
 /* 2 MiB of guest-physical memory. */
 struct xi_region {
-	uint32_t rmap; /* list of the large leaves that map it */
-	uint32_t direct; /* direct spages that begin here, by number + 1 */
-	uint32_t nr_tables; /* frames in it that have spages: then nothing large is made for it, and
-			     * where one of them is protected, nothing large maps it */
+	uint32_t rmap MMU_GUARDED; /* list of the large leaves that map it */
+	uint32_t direct MMU_GUARDED; /* direct spages that begin here, by number + 1 */
+	/* Frames in it that have spages: then nothing large is made for it, and where one of
+	 * them is protected, nothing large maps it. */
+	uint32_t nr_tables MMU_GUARDED;
 	/* It had one, and is mapped in small pieces still: tables come and go, and to split it
 	 * each time costs more than small pieces do. Until a piece is let go. */
-	bool split;
+	bool split MMU_GUARDED;
 };
 
 struct xi {
@@ -122,23 +125,25 @@ struct xi {
 	struct mmu_pool pool;
 	struct xi_link *links; /* of all spages */
 	uint64_t *snaps;
-	struct mmu_spage *limbo; /* freed, but some processor may still walk them */
-	unsigned nr_limbo;
+	struct mmu_spage *limbo MMU_GUARDED; /* freed, but some processor may still walk them */
+	unsigned nr_limbo MMU_GUARDED;
 	struct xi_frame *frame; /* config.frames of them */
 	struct xi_region *region;
 	uint64_t nr_regions;
-	struct mmu_list lru, oos;
-	unsigned nr_oos;
+	struct mmu_list lru MMU_GUARDED, oos MMU_GUARDED;
+	unsigned nr_oos MMU_GUARDED;
 	/*
 	 * vCPUs, a bit each, whose hardware may know what the shadow no longer says: an
 	 * entry dropped or narrowed (stale), a table entry or a large leaf among them, so that
 	 * more than one page is meant (wide). A hardware flush clears both.
 	 */
-	unsigned stale, wide, everybody;
-	unsigned nr_vcpus; /* bits in `everybody` */
-	uint64_t nr_changes; /* of entries, so far */
-	uint64_t nr_turns; /* table entries and roots that lead elsewhere now, so far */
-	unsigned nr_zaps; /* so far: whoever goes along a list sees that it has changed */
+	unsigned stale MMU_GUARDED, wide MMU_GUARDED, everybody MMU_GUARDED;
+	unsigned nr_vcpus MMU_GUARDED; /* bits in `everybody` */
+	uint64_t nr_changes MMU_GUARDED; /* of entries, so far */
+	/* table entries and roots that lead elsewhere now, so far */
+	uint64_t nr_turns MMU_GUARDED;
+	/* so far: whoever goes along a list sees that it has changed */
+	unsigned nr_zaps MMU_GUARDED;
 	/*
 	 * A table that an instruction writes which the emulator lacks is let go. If it comes back
 	 * at once, because the instruction's own way goes through it, it is let *loose*: shadowed
@@ -146,7 +151,7 @@ struct xi {
 	 * let go. No instruction writes more than two. The root of an address space that is
 	 * being taken down is loose too.
 	 */
-	uint64_t let_go, loose[XI_MAX_LOOSE]; /* frames; XI_NO_FRAME */
+	uint64_t let_go MMU_GUARDED, loose[XI_MAX_LOOSE] MMU_GUARDED; /* frames; XI_NO_FRAME */
 	struct pt_masks masks[NR_PAGING_MODES][2][2]; /* by mode, NXE, PSE */
 };
 
@@ -274,13 +279,13 @@ void xi_flush_hw(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED;
 
 /* ---- xi_track.c: writes to guest tables ---- */
 
-static inline bool xi_is_loose(const struct xi *x, uint64_t gfn)
+static inline bool xi_is_loose(const struct xi *x, uint64_t gfn) MMU_LOCKED
 {
 	return gfn == x->loose[0] || gfn == x->loose[1];
 }
 
 /* May no entry let the guest write this frame? */
-static inline bool xi_is_protected(const struct xi *x, uint64_t gfn)
+static inline bool xi_is_protected(const struct xi *x, uint64_t gfn) MMU_LOCKED
 {
 	uint32_t t = x->frame[gfn].tables;
 

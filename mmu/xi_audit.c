@@ -79,7 +79,7 @@ static void audit_leaf(const struct audit *a, const struct xi_spage *s, unsigned
 	if (!large && xi_is_protected(x, gfn))
 		failed(a, 3, "a writable leaf to a protected table", s, i);
 	if (mmu_dirty_is_on(x->mmu) && (large || !mmu_dirty_allows(x->mmu, GFN(gfn), 0)))
-		failed(a, 6, "a writable leaf to a frame that the dirty log has not noted", s, i);
+		failed(a, 19, "a writable leaf to a frame that the dirty log has not noted", s, i);
 }
 
 /* A table in step says what the guest's table says now; one that is not, what it said when
@@ -218,7 +218,7 @@ void xi_audit(struct mmu *m, struct mmu_audit *out) MMU_LOCKED
 
 /* ---- key s ---- */
 
-static void sum_up(const struct xi_spage *s, struct mmu_summary *out)
+static void sum_up(const struct xi_spage *s, struct mmu_summary *out) MMU_LOCKED
 {
 	out->pages[s->key.role.level]++;
 	out->direct += s->key.role.direct;

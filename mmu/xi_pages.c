@@ -124,7 +124,7 @@ static void drop_parents(struct xi *x, struct xi_spage *s) MMU_LOCKED
 		xi_set(x, xi_entry_page(x, s->parents), xi_entry_index(s->parents), 0, 0);
 }
 
-static bool is_orphan(const struct xi_spage *s)
+static bool is_orphan(const struct xi_spage *s) MMU_LOCKED
 {
 	return s->state == XI_LIVE && !s->parents && !s->roots;
 }

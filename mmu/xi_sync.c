@@ -65,7 +65,8 @@ bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
 }
 
 /* Does a way lead from `top` to `s`? Where several lead up from below its level, yes. */
-static bool is_below(const struct xi *x, const struct xi_spage *s, const struct xi_spage *top)
+static bool is_below(const struct xi *x, const struct xi_spage *s,
+		     const struct xi_spage *top) MMU_LOCKED
 {
 	while (s != top) {
 		if (s->key.role.level >= top->key.role.level || !s->parents)
@@ -87,7 +88,7 @@ void xi_sync_below(struct xi *x, struct mmu_vcpu *v, const struct xi_spage *top)
 	}
 }
 
-static bool is_one_of(struct xi_spage *const roots[XI_ROOTS], const struct xi_spage *s)
+static bool is_one_of(struct xi_spage *const roots[XI_ROOTS], const struct xi_spage *s) MMU_LOCKED
 {
 	for (unsigned i = 0; i < XI_ROOTS; i++)
 		if (roots[i] == s)
@@ -96,7 +97,7 @@ static bool is_one_of(struct xi_spage *const roots[XI_ROOTS], const struct xi_sp
 }
 
 static bool leads_to(const struct xi *x, const struct xi_spage *root, unsigned i,
-		     const struct xi_spage *s)
+		     const struct xi_spage *s) MMU_LOCKED
 {
 	uint64_t e = root->page.spt[i];
 
@@ -109,7 +110,7 @@ static bool leads_to(const struct xi *x, const struct xi_spage *root, unsigned i
  * that is not so: no, and the table is compared.
  */
 static bool was_reached(const struct xi *x, struct xi_spage *const roots[XI_ROOTS],
-			const struct xi_spage *s)
+			const struct xi_spage *s) MMU_LOCKED
 {
 	while (!is_one_of(roots, s)) {
 		unsigned level = s->key.role.level, i;
@@ -131,7 +132,8 @@ static bool was_reached(const struct xi *x, struct xi_spage *const roots[XI_ROOT
 }
 
 /* Can `v` get to `s` from where it stands? Where several ways lead up, yes. */
-static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s)
+static bool reaches(const struct xi *x, const struct mmu_vcpu *v,
+		    const struct xi_spage *s) MMU_LOCKED
 {
 	for (;;) {
 		if (s->roots && is_one_of(((const struct xi_vcpu *)v->priv)->root, s))
@@ -147,7 +149,7 @@ static bool reaches(const struct xi *x, const struct mmu_vcpu *v, const struct x
 /* A table with global entries only may stay as it is if `v` could have used them before: they
  * survive the load of CR3 then. */
 static bool is_covered(const struct xi *x, const struct mmu_vcpu *v, const struct xi_spage *s,
-		       bool all, struct xi_spage *const old[XI_ROOTS])
+		       bool all, struct xi_spage *const old[XI_ROOTS]) MMU_LOCKED
 {
 	if (!all && !s->nr_local && xi_has(x, MMU_OPT_GLOBAL) &&
 	    (was_reached(x, old, s) || !GUARD(I2_GLOBAL)))

@@ -21,14 +21,14 @@ static void protect(struct xi *x, uint64_t gfn) MMU_LOCKED
 		xi_set(x, xi_entry_page(x, *large), xi_entry_index(*large), 0, 0);
 }
 
-static struct xi_spage *first_table(const struct xi *x, uint64_t gfn)
+static struct xi_spage *first_table(const struct xi *x, uint64_t gfn) MMU_LOCKED
 {
 	uint32_t n = x->frame[gfn].tables;
 
 	return n ? xi_page(x, n - 1) : NULL;
 }
 
-static struct xi_spage *next_table(const struct xi *x, const struct xi_spage *s)
+static struct xi_spage *next_table(const struct xi *x, const struct xi_spage *s) MMU_LOCKED
 {
 	return s->next_same ? xi_page(x, s->next_same - 1) : NULL;
 }

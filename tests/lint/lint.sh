@@ -51,9 +51,24 @@ format() {
 	return $status
 }
 
+# Clang's analysis of who holds mmu_lock (I15, mmu/locks.h), and that it does find what is wrong.
+thread_safety() {
+	status=0
+	for f in mmu/*.c; do
+		clang -std=gnu11 -fsyntax-only -Wthread-safety -Werror -I. "$f" || status=1
+	done
+	wrong=$(clang -std=gnu11 -fsyntax-only -Wthread-safety -I. tests/lint/unlocked.c 2>&1 |
+		grep -c -e '-Wthread-safety-analysis')
+	meant=$(grep -c '/\* wrong: ' tests/lint/unlocked.c)
+	[ "$wrong" = "$meant" ] ||
+		{ echo "tests/lint/unlocked.c: $wrong of its $meant faults were found"; status=1; }
+	return $status
+}
+
 step includes "${PYTHON:-/usr/bin/python3}" tests/lint/includes.py
 step headers headers_alone
 step format format
 step cppcheck static_analysis
+step thread-safety thread_safety
 [ -z "$failed" ] || { echo "lint: FAILED:$failed"; exit 1; }
 echo "lint: all passed"

@@ -21,7 +21,7 @@ struct range {
 struct fake_log fake_log;
 uint64_t fake_clock, fake_clock_step;
 int fake_allocs_left = -1;
-void (*fake_on_lock)(void);
+void (*fake_on_lock)(void), (*fake_on_lookup)(void);
 
 static struct range ranges[MAX_RANGES];
 static unsigned nr_ranges;
@@ -45,15 +45,27 @@ void fake_reset(void)
 	fake_clock = 0;
 	fake_clock_step = 1;
 	fake_allocs_left = -1;
-	fake_on_lock = NULL;
+	fake_on_lock = fake_on_lookup = NULL;
+	fake_tlb_reset();
 	mmu_stats_init(1000000);
 	fake_map(0, FAKE_RAM_FRAMES, FAKE_RAM_PFN, P2M_RAM, true);
+}
+
+/* What another processor does at this moment, once. */
+static void meanwhile(void (**hook)(void))
+{
+	void (*f)(void) = *hook;
+
+	*hook = NULL;
+	if (f)
+		f();
 }
 
 struct p2m_entry mmu_p2m_lookup(struct mmu *m, gfn_t gfn)
 {
 	(void)m;
 	fake_log.lookups++;
+	meanwhile(&fake_on_lookup);
 	for (unsigned i = nr_ranges; i-- > 0;) {
 		const struct range *r = &ranges[i];
 
@@ -138,34 +150,36 @@ void mmu_mem_free(void *p, size_t bytes)
 
 void mmu_hw_flush(struct mmu_vcpu *v)
 {
-	(void)v;
 	fake_log.flush++;
+	fake_log.cpu[v->id].flush++;
+	fake_tlb_flush(v);
 }
 
 void mmu_hw_flush_page(struct mmu_vcpu *v, gva_t va)
 {
-	(void)v;
 	fake_log.flush_page++;
+	fake_log.cpu[v->id].flush_page++;
 	fake_log.page = va;
+	fake_tlb_flush_page(v, va.v);
 }
 
 void mmu_shootdown(struct mmu *m, const struct mmu_vcpu *except)
 {
-	(void)m;
-	(void)except;
 	fake_log.shootdown++;
+	for (unsigned i = 0; i < m->nr_vcpus; i++) {
+		if (m->vcpus[i] == except)
+			continue;
+		fake_log.cpu[m->vcpus[i]->id].shootdown++;
+		fake_tlb_flush(m->vcpus[i]);
+	}
 }
 
 void mmu_lock(struct mmu *m)
 {
-	void (*f)(void) = fake_on_lock;
-
 	(void)m;
 	if (fake_log.locked++)
 		abort();
-	fake_on_lock = NULL;
-	if (f)
-		f();
+	meanwhile(&fake_on_lock);
 }
 
 void mmu_unlock(struct mmu *m)
@@ -221,139 +235,14 @@ void fake_write32(uint64_t gpa, uint32_t val)
 	*(uint32_t *)guest_mem(gpa) = val;
 }
 
-/* ---- the processor ---- */
-
-static bool paging_on(const struct mmu_vcpu *v)
+bool fake_holds_absent(void)
 {
-	return v->regs.cr0 >> 31 & 1;
-}
+	for (unsigned i = 0; i < HOST_FRAMES; i++) {
+		const uint64_t *e = (const void *)host[i];
 
-/* Reserved bits of an entry of ours: a host with 46 address bits, NXE on. G counts as one:
- * mmu/spte.h says why it is never set. */
-static bool bad_bits(const struct mmu_vcpu *v, int level, uint64_t e)
-{
-	if (e & 0x100)
-		return true;
-	uint64_t rsvd = UINT64_C(0x000fc00000000000);
-
-	if (!v->hw.long_mode) {
-		rsvd |= UINT64_C(0x7ff0000000000000);
-		if (level == 3)
-			return e & (rsvd | UINT64_C(0x80000000000001e6));
+		for (unsigned j = 0; host_used[i] && j < PAGE_SIZE / sizeof(*e); j++)
+			if (e[j] && !(e[j] & 1))
+				return true;
 	}
-	if (level == 4 && (e & 0x80))
-		return true;
-	if (level == 3 && (e & 0x80))
-		rsvd |= 0x3fffe000;
-	if (level == 2 && (e & 0x80))
-		rsvd |= 0x1fe000;
-	return e & rsvd;
-}
-
-static bool refuses(const struct mmu_vcpu *v, bool w, bool u, bool x, unsigned access)
-{
-	bool user = access & MMU_ACC_USER, write = access & MMU_ACC_WRITE;
-	bool fetch = access & MMU_ACC_FETCH, ac = access & MMU_ACC_AC;
-	bool smep = paging_on(v) && (v->regs.cr4 >> 20 & 1);
-	bool smap = paging_on(v) && (v->regs.cr4 >> 21 & 1);
-
-	if (user && !u)
-		return true;
-	if (write && !w)
-		return true;
-	if (fetch && !x)
-		return true;
-	if (!user && u && fetch && smep)
-		return true;
-	return !user && u && !fetch && smap && !ac;
-}
-
-struct fake_hw_result fake_hw_access(const struct mmu_vcpu *v, uint64_t va, unsigned access)
-{
-	uint32_t ec = access & (MMU_ACC_WRITE | MMU_ACC_USER | MMU_ACC_FETCH);
-	bool w = true, u = true, x = true;
-	uint64_t table = v->hw.root.v;
-	int level = v->hw.long_mode ? 4 : 3;
-
-	if (!v->hw.long_mode) {
-		va &= 0xffffffff;
-		if (table >> 32)
-			abort();
-	}
-	for (;; level--) {
-		int shift = 12 + 9 * (level - 1);
-		uint64_t e = ((uint64_t *)mmu_map_pfn(PFN(table >> 12)))[va >> shift & 511];
-		bool leaf = level == 1 || (e & 0x80);
-
-		if (!(e & 1)) {
-			if (e) /* I13 */
-				abort();
-			return (struct fake_hw_result){ .error_code = ec, .spte = e };
-		}
-		if (bad_bits(v, level, e)) {
-			fprintf(stderr, "reserved bits in level %d: 0x%llx\n", level,
-				(unsigned long long)e);
-			abort();
-		}
-		if (v->hw.long_mode || level < 3) {
-			w = w && (e & 2);
-			u = u && (e & 4);
-			x = x && !(e >> 63);
-		}
-		table = e & UINT64_C(0x000ffffffffff000);
-		if (!leaf)
-			continue;
-		if (refuses(v, w, u, x, access))
-			return (struct fake_hw_result){ .error_code = ec | 1, .spte = e };
-		return (struct fake_hw_result){ .ok = true,
-						.hpa = (table & ~((UINT64_C(1) << shift) - 1)) |
-						       (va & ((UINT64_C(1) << shift) - 1)),
-						.spte = e,
-						.large = level > 1 };
-	}
-}
-
-enum mmu_result fake_access(struct mmu_vcpu *v, uint64_t va, unsigned access,
-			    struct mmu_fault *fault, uint64_t *hpa, unsigned *faults)
-{
-	for (unsigned i = 0; i < 4; i++) {
-		struct fake_hw_result r = fake_hw_access(v, va, access);
-		enum mmu_result res;
-
-		if (r.ok) {
-			if (hpa)
-				*hpa = r.hpa;
-			return MMU_FIXED;
-		}
-		if (faults)
-			++*faults;
-		res = mmu_fault(v, GVA(va), r.error_code | (access & MMU_ACC_AC), fault);
-		if (fake_log.locked)
-			abort();
-		if (res != MMU_FIXED && res != MMU_RETRY)
-			return res;
-	}
-	fprintf(stderr, "access to 0x%llx never ends\n", (unsigned long long)va);
-	abort();
-}
-
-static unsigned count(const struct mmu_vcpu *v, uint64_t table, int level)
-{
-	const uint64_t *e = mmu_map_pfn(PFN(table >> 12));
-	unsigned n = 0;
-
-	for (int i = 0; i < (level == 3 && !v->hw.long_mode ? 4 : 512); i++) {
-		if (!(e[i] & 1))
-			continue;
-		if (level == 1 || (e[i] & 0x80))
-			n++;
-		else
-			n += count(v, e[i] & UINT64_C(0x000ffffffffff000), level - 1);
-	}
-	return n;
-}
-
-unsigned fake_count_leaves(const struct mmu_vcpu *v)
-{
-	return count(v, v->hw.root.v, v->hw.long_mode ? 4 : 3);
+	return false;
 }

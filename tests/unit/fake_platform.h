@@ -19,6 +19,10 @@ struct fake_log {
 	unsigned lookups;
 	unsigned pages_out, pages_low_out; /* allocated and not given back */
 	size_t mem_out;
+	/* by mmu_vcpu.id; shootdown: this one was made to flush */
+	struct {
+		unsigned flush, flush_page, shootdown;
+	} cpu[MMU_MAX_VCPUS];
 };
 
 extern struct fake_log fake_log;
@@ -26,8 +30,8 @@ extern uint64_t fake_clock; /* mmu_clock() returns it and adds fake_clock_step *
 extern uint64_t fake_clock_step;
 extern int fake_allocs_left; /* page and memory allocations fail after so many; -1: never */
 
-/* A change that "another processor" makes at the next lookup of a frame, once. */
-extern void (*fake_on_lock)(void);
+/* What "another processor" does at the next mmu_lock, or the next lookup of a frame, once. */
+extern void (*fake_on_lock)(void), (*fake_on_lookup)(void);
 
 /* All of RAM mapped in 2 MiB pieces, memory zeroed, log cleared. */
 void fake_reset(void);
@@ -63,6 +67,21 @@ struct fake_hw_result fake_hw_access(const struct mmu_vcpu *v, uint64_t va, unsi
  * through, *hpa says where. *faults (may be NULL) counts the exits. */
 enum mmu_result fake_access(struct mmu_vcpu *v, uint64_t va, unsigned access,
 			    struct mmu_fault *fault, uint64_t *hpa, unsigned *faults);
+
+/*
+ * The same with a TLB, one for each vCPU: it keeps every leaf that an access went through and
+ * the page directory entry above it, that also of one that ended there, and forgets only what
+ * the library asks it to, or the leaf that a fault of its own went by.
+ */
+struct fake_hw_result fake_tlb_access(const struct mmu_vcpu *v, uint64_t va, unsigned access);
+enum mmu_result fake_tlb_run(struct mmu_vcpu *v, uint64_t va, unsigned access,
+			     struct mmu_fault *fault, uint64_t *hpa, unsigned *faults);
+void fake_tlb_reset(void);
+void fake_tlb_flush(const struct mmu_vcpu *v);
+void fake_tlb_flush_page(const struct mmu_vcpu *v, uint64_t va);
+
+/* Does some shadow page hold bits in an entry that is not present? */
+bool fake_holds_absent(void);
 
 /* Present leaves in the shadow tables. */
 unsigned fake_count_leaves(const struct mmu_vcpu *v);

@@ -51,10 +51,21 @@ enum { RD = 0, WR = MMU_ACC_WRITE, US = MMU_ACC_USER, EX = MMU_ACC_FETCH, AC = M
 struct guest {
 	struct mmu mmu;
 	struct mmu_vcpu v;
+	struct mmu_vcpu v2; /* of guests with two; v2.mmu is NULL else */
 	struct mmu_fault fault;
 };
 
 static struct guest *g;
+
+static inline void guest_start_with(const struct mmu_config *c, unsigned vcpus)
+{
+	fake_reset();
+	g = calloc(1, sizeof(*g));
+	assert_int_equal(mmu_init(&g->mmu, c), 0);
+	assert_int_equal(mmu_vcpu_init(&g->v, &g->mmu), 0);
+	if (vcpus > 1)
+		assert_int_equal(mmu_vcpu_init(&g->v2, &g->mmu), 0);
+}
 
 static inline void guest_start(unsigned pool, unsigned maxphyaddr, bool has_1g)
 {
@@ -64,14 +75,13 @@ static inline void guest_start(unsigned pool, unsigned maxphyaddr, bool has_1g)
 				.has_1g = has_1g,
 				.frames = FAKE_RAM_FRAMES };
 
-	fake_reset();
-	g = calloc(1, sizeof(*g));
-	assert_int_equal(mmu_init(&g->mmu, &c), 0);
-	assert_int_equal(mmu_vcpu_init(&g->v, &g->mmu), 0);
+	guest_start_with(&c, 1);
 }
 
 static inline void guest_end(void)
 {
+	if (g->v2.mmu)
+		mmu_vcpu_fini(&g->v2);
 	mmu_vcpu_fini(&g->v);
 	mmu_fini(&g->mmu);
 	free(g);
