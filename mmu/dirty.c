@@ -12,6 +12,7 @@
  */
 #include "mmu/engine.h"
 #include "mmu/guard.h"
+#include "mmu/util.h"
 
 #define EBUSY 16 /* as in hv/errno.h, which mmu/ must not see */
 #define ENOMEM 12
@@ -65,7 +66,7 @@ static uint64_t take(uint64_t *from, uint64_t words, uint64_t *to)
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < words; i++) {
-		n += (unsigned)__builtin_popcountll(from[i]);
+		n += count_ones(from[i]);
 		if (to)
 			to[i] = from[i];
 		from[i] = 0;
