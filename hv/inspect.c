@@ -28,11 +28,6 @@ static const char *const vcpu_state_name[] = {
 	[VCPU_DEAD] = "dead",
 };
 
-static const char *engine_of(const struct vm *vm)
-{
-	return vm->config.engine[0] ? vm->config.engine : mmu_engine_name(0);
-}
-
 static void show_guest(const struct vm *vm)
 {
 	uint64_t up = (clock_ns() - vm->started) / NSEC_PER_SEC;
@@ -40,7 +35,7 @@ static void show_guest(const struct vm *vm)
 
 	line_add(&l, "%2u %-16s%-10s%6u%9lu  %-9s", vm->id, vm->config.name,
 		 vm_state_name[vm->state], vm->config.vcpus, vm->config.mem >> MIB_SHIFT,
-		 engine_of(vm));
+		 vm->mmu.config.engine);
 	if (vm->state == VM_ENDED)
 		line_add(&l, "%s", vm->end_reason);
 	else

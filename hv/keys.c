@@ -9,20 +9,21 @@
 #include "hv/line.h"
 #include "hv/power.h"
 #include "hv/print.h"
+#include "hv/shadow.h"
 #include "hv/stats.h"
 
 static void help(char key);
 
 static void (*answer)(char key); /* a key asked something: the next one goes here */
 
-/* --- kill a guest, start it again --------------------------------------------------- */
+/* --- which guest? ------------------------------------------------------------------- */
 
-static bool may_kill(const struct vm *vm)
+static bool is_running(const struct vm *vm)
 {
 	return vm->state == VM_RUNNING;
 }
 
-static bool may_start(const struct vm *vm)
+static bool has_ended(const struct vm *vm)
 {
 	return vm->state == VM_ENDED;
 }
@@ -60,9 +61,11 @@ static struct vm *chosen(char key, bool (*may)(const struct vm *vm))
 	return NULL;
 }
 
+/* --- kill a guest, start it again --------------------------------------------------- */
+
 static void kill_chosen(char key)
 {
-	struct vm *vm = chosen(key, may_kill);
+	struct vm *vm = chosen(key, is_running);
 
 	if (vm)
 		vm_poweroff(vm, "killed from the console");
@@ -70,7 +73,7 @@ static void kill_chosen(char key)
 
 static void start_chosen(char key)
 {
-	struct vm *vm = chosen(key, may_start);
+	struct vm *vm = chosen(key, has_ended);
 
 	if (vm && vm_restart(vm))
 		printk("%s: could not be started again\n", vm->config.name);
@@ -79,13 +82,43 @@ static void start_chosen(char key)
 static void kill_guest(char key)
 {
 	(void)key;
-	ask("kill", may_kill, kill_chosen);
+	ask("kill", is_running, kill_chosen);
 }
 
 static void start_guest(char key)
 {
 	(void)key;
-	ask("start", may_start, start_chosen);
+	ask("start", has_ended, start_chosen);
+}
+
+/* --- a guest's shadows -------------------------------------------------------------- */
+
+static void switch_chosen(char key)
+{
+	struct vm *vm = chosen(key, is_running);
+
+	if (vm)
+		shadow_switch_engine(vm);
+}
+
+static void log_chosen(char key)
+{
+	struct vm *vm = chosen(key, is_running);
+
+	if (vm)
+		shadow_toggle_dirty(vm);
+}
+
+static void switch_engine(char key)
+{
+	(void)key;
+	ask("switch the shadow engine of", is_running, switch_chosen);
+}
+
+static void toggle_dirty(char key)
+{
+	(void)key;
+	ask("start or stop the dirty log of", is_running, log_chosen);
 }
 
 /* --- the flight recorder -------------------------------------------------------------- */
@@ -118,7 +151,7 @@ static void dump_chosen(char key)
 
 static void record_chosen(char key)
 {
-	struct vm *vm = chosen(key, may_kill);
+	struct vm *vm = chosen(key, is_running);
 
 	if (!vm)
 		return;
@@ -141,7 +174,7 @@ static void dump_recorder(char key)
 static void toggle_recorder(char key)
 {
 	(void)key;
-	ask("start or stop the flight recorder of", may_kill, record_chosen);
+	ask("start or stop the flight recorder of", is_running, record_chosen);
 }
 
 /* --- small ones --------------------------------------------------------------------- */
@@ -180,6 +213,11 @@ static const struct console_key table[] = {
 	{ 'g', inspect_key_guests, "guests" },
 	{ 'r', inspect_key_registers, "registers of all vCPUs" },
 	{ 'm', inspect_key_memory, "memory and shadow pools" },
+	{ 's', shadow_key_summary, "shadow tables and entries" },
+	{ 'a', shadow_key_audit, "audit the shadows" },
+	{ 'X', switch_engine, "switch a guest to the next shadow engine; it goes on running" },
+	{ 'd', shadow_key_dirty, "frames written since the latest d, by the dirty log" },
+	{ 'D', toggle_dirty, "start or stop a guest's dirty log" },
 	{ 'k', kill_guest, "kill a guest" },
 	{ 'n', start_guest, "start a guest again that has ended" },
 	{ 'F', toggle_recorder, "start or stop the flight recorder of a guest" },

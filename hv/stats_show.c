@@ -109,7 +109,7 @@ static bool no_guests(void)
 
 static bool is_classic(const struct vm *vm)
 {
-	return strcmp(vm->config.engine, CLASSIC) == 0;
+	return strcmp(vm->mmu.config.engine, CLASSIC) == 0;
 }
 
 void stats_key_show_shadow(char key)

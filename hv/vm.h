@@ -40,6 +40,7 @@ struct vm {
 	char end_reason[VM_END_REASON_BYTES]; /* why it ended, as said on the console */
 	bool rom_write_said; /* a write to ROM was reported once */
 	uint64_t rom_writes, hole_reads, hole_writes; /* MMIO that nobody answered */
+	uint64_t dirty_since; /* clock_ns() at the latest collect of its dirty log (keys d, D) */
 	uint64_t started; /* clock_ns() at creation or at the latest start again */
 	/* The statistics' own (hv/stats.c): */
 	uint64_t stats_epoch, exit_epoch; /* clock_ns() at creation or latest Y, E */

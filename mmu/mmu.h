@@ -118,7 +118,8 @@ struct mmu_audit {
 /* What key `s` shows: shadow pages by kind, entries, and what is out of sync. */
 struct mmu_summary {
 	unsigned pages[MMU_MAX_LEVELS + 1]; /* by level of shadow table, from 1 */
-	unsigned direct; /* of these: map guest-physical memory, no guest table behind */
+	unsigned pool, unused; /* shadow pages in all, and those that hold nothing now */
+	unsigned direct; /* of pages[]: map guest-physical memory, no guest table behind */
 	unsigned oos; /* leaf tables out of sync */
 	unsigned roots; /* in use by vCPUs */
 	unsigned leaves, writable, large, global; /* present leaf entries */

@@ -82,6 +82,8 @@ void vtlb_sum_up(struct vtlb *t, struct mmu_summary *out)
 {
 	struct mmu_list *lists[] = { &t->local, &t->quiet };
 
+	out->pool += t->pool.nr_pages;
+	out->unused += t->pool.nr_free;
 	for (unsigned l = 0; l < 2; l++)
 		for (struct mmu_list *n = lists[l]->next; n != lists[l]; n = n->next)
 			sum_up_table(list_entry(n, struct vtlb_table, node), out);

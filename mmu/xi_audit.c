@@ -240,6 +240,8 @@ void xi_summary(struct mmu *m, struct mmu_summary *out) MMU_LOCKED
 {
 	const struct xi *x = xi_of(m);
 
+	out->pool = x->pool.nr_pages;
+	out->unused = x->pool.nr_free + x->nr_limbo;
 	for (unsigned i = 0; i < x->pool.nr_pages; i++)
 		if (xi_page(x, i)->state != XI_FREE)
 			sum_up(xi_page(x, i), out);

@@ -48,6 +48,14 @@ def engines():
     return names
 
 
+def options():
+    """What `without=` offers: the library's own table."""
+    table = re.search(r"mmu_option_name\[.*?\] = \{(.*?)\};", (ROOT / "mmu/option.c").read_text(),
+                      re.S)
+    assert table, "mmu/option.c: no table of options"
+    return re.findall(r'"(\w+)"', table[1])
+
+
 def bare_tiny(name, guest, cmdline, limit):
     """One of our own guests directly on QEMU, with a processor that has all we know."""
     args = ["-accel", "tcg", "-cpu", CPUS["max"], "-m", "64", "-no-reboot",

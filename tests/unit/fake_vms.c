@@ -4,6 +4,7 @@
  */
 #include "tests/unit/fake_vms.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,10 @@ struct vm *vms[VM_MAX];
 unsigned nr_vms;
 struct vm *fake_killed, *fake_restarted;
 jmp_buf fake_poweroff;
+struct mmu_audit fake_audit;
+struct mmu_summary fake_summary;
+uint64_t fake_dirty_frames;
+int fake_mmu_error;
 
 static struct vm vm_store[VM_MAX];
 static struct vcpu vcpu_store[VM_MAX];
@@ -55,6 +60,7 @@ void fake_vms_clear(void)
 	nr_vms = 0;
 	memset(vms, 0, sizeof(vms));
 	fake_killed = fake_restarted = NULL;
+	fake_mmu_error = 0;
 }
 
 struct vm *fake_vm_add(const char *name)
@@ -72,6 +78,7 @@ struct vm *fake_vm_add(const char *name)
 	vm->config.mem = 512ull << 20;
 	snprintf(vm->config.name, sizeof(vm->config.name), "%s", name);
 	vm->state = VM_RUNNING;
+	vm->mmu.config.engine = mmu_engine_name(0);
 	vms[nr_vms++] = vm;
 	vm->id = nr_vms;
 	stats_vm_start(vm);
@@ -129,7 +136,49 @@ void mmu_pool_use(const struct mmu_vcpu *v, unsigned *pages, unsigned *unused)
 
 const char *mmu_engine_name(unsigned i)
 {
-	return i ? NULL : "vtlb";
+	static const char *const name[] = { "xi", "vtlb", NULL };
+
+	return name[i];
+}
+
+void mmu_audit(struct mmu *m, struct mmu_audit *out)
+{
+	(void)m;
+	*out = fake_audit;
+}
+
+void mmu_summary(struct mmu *m, struct mmu_summary *out)
+{
+	(void)m;
+	*out = fake_summary;
+}
+
+int mmu_switch_engine(struct mmu *m, const char *engine)
+{
+	if (fake_mmu_error)
+		return fake_mmu_error;
+	m->config.engine = engine;
+	return 0;
+}
+
+int mmu_dirty_start(struct mmu *m)
+{
+	static uint64_t bitmap[1];
+
+	if (!fake_mmu_error)
+		m->dirty.bitmap = bitmap;
+	return fake_mmu_error;
+}
+
+uint64_t mmu_dirty_collect(struct mmu *m, uint64_t *bitmap)
+{
+	assert(mmu_dirty_is_on(m) && !bitmap);
+	return fake_dirty_frames;
+}
+
+void mmu_dirty_stop(struct mmu *m)
+{
+	m->dirty.bitmap = NULL;
 }
 
 int mmu_record_start(struct mmu *m, size_t bytes_per_vcpu)

@@ -57,11 +57,19 @@ struct guest {
 
 static struct guest *g;
 
-static inline void guest_start_with(const struct mmu_config *c, unsigned vcpus)
+/* Whether leaf tables are born out of sync (MMU_OPT_BORN). Most tests want to see the write
+ * that takes them there. */
+static bool guest_born_oos;
+
+static inline void guest_start_with(const struct mmu_config *config, unsigned vcpus)
 {
+	struct mmu_config c = *config;
+
+	if (!guest_born_oos)
+		c.without |= MMU_OPT_BORN;
 	fake_reset();
 	g = calloc(1, sizeof(*g));
-	assert_int_equal(mmu_init(&g->mmu, c), 0);
+	assert_int_equal(mmu_init(&g->mmu, &c), 0);
 	assert_int_equal(mmu_vcpu_init(&g->v, &g->mmu), 0);
 	if (vcpus > 1)
 		assert_int_equal(mmu_vcpu_init(&g->v2, &g->mmu), 0);

@@ -90,12 +90,12 @@ static struct xi_spage *table(unsigned level)
 static void xi_audit_notices_wrong_leaves(void **state)
 {
 	struct xi_spage *pt, *pd;
-	struct xi_region *large;
+	struct xi_frame *large;
 
 	start_audit(state);
 	pt = table(1);
 	pd = table(2);
-	large = &xi()->region[(DATA + 0x400000) >> 21];
+	large = &xi()->frame[(DATA + 0x400000) >> 12]; /* a frame that a large leaf maps */
 	WRONG(pt->page.spt[2], pt->page.spt[2] & ~P, 13, "not-present");
 	WRONG(pt->page.spt[2], pt->page.spt[2] + V(1), 1, "not the guest's");
 	WRONG(pt->page.spt[2], pt->page.spt[2] & ~A, 1, "without A");
@@ -103,7 +103,7 @@ static void xi_audit_notices_wrong_leaves(void **state)
 	WRONG(pt->page.spt[2], pt->page.spt[2] & ~D, 1, "without D");
 	WRONG(pt->link[2].head, XI_HEAD_REGION | 3, 7, "in no list");
 	WRONG(pd->link[1].head, pd->link[1].head & ~XI_HEAD_KIND, 7, "in no list");
-	WRONG(large->nr_tables, 1, 3, "large leaf over a shadowed table");
+	WRONG(large->tables, pt->index + 1, 3, "large leaf over a protected table");
 	fake_map((DATA >> 12) + 3, 1, fake_pfn((DATA >> 12) + 3), P2M_ROM, false);
 	audit_names(1, "to ROM");
 	fake_map((DATA >> 12) + 3, 1, 0, P2M_NONE, false);

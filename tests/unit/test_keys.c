@@ -34,7 +34,7 @@ static const char *press(char key)
 
 static void help_has_a_line_for_every_key(void **state)
 {
-	static const char keys[] = "hyYeEtogrmknfFpq";
+	static const char keys[] = "hyYeEtogrmsaXdDknfFpqQ";
 	char line[8];
 
 	(void)state;
@@ -102,7 +102,7 @@ static void guests_are_shown(void **state)
 	fake_now += 3661 * NSEC_PER_SEC;
 	press('g');
 	assert_non_null(strstr(host_printk_buf,
-			       " 1 deb64           running        1      512  vtlb     1:01:01\n"));
+			       " 1 deb64           running        1      512  xi       1:01:01\n"));
 	assert_non_null(strstr(host_printk_buf, "powered itself off\n"));
 	assert_non_null(strstr(host_printk_buf, "writes to ROM 3,"));
 }
@@ -127,6 +127,98 @@ static void memory_is_shown(void **state)
 	assert_non_null(strstr(host_printk_buf, "16 MiB managed, 4 MiB free, 12288 KiB in use\n"));
 	assert_non_null(strstr(host_printk_buf, "deb32: RAM 512 MiB\n"));
 	assert_non_null(strstr(host_printk_buf, "  vCPU 0: 512 shadow pages, 12 in use\n"));
+}
+
+static void summary_is_shown(void **state)
+{
+	(void)state;
+	fake_summary = (struct mmu_summary){ .pages = { [1] = 30, [2] = 7, [4] = 1 },
+					     .pool = 1024,
+					     .unused = 986,
+					     .direct = 5,
+					     .oos = 3,
+					     .roots = 1,
+					     .leaves = 4000,
+					     .writable = 900,
+					     .large = 12,
+					     .global = 80,
+					     .tracked = 33 };
+	vms[0]->mmu.config.without = MMU_OPT_LARGE | MMU_OPT_WINDOW;
+	vms[1]->state = VM_ENDED;
+	assert_string_equal(press('s'),
+			    "deb64: engine xi, without large+window\n"
+			    "  pool      1024 shadow pages, 38 in use\n"
+			    "  tables    level 1: 30, level 2: 7, level 4: 1, direct: 5, "
+			    "out of sync: 3, roots in use: 1\n"
+			    "  leaves    4000, writable: 900, large: 12, global: 80\n"
+			    "  tracked   33 guest frames hold shadowed tables\n");
+	vms[0]->state = VM_ENDED;
+	assert_string_equal(press('s'), "no guest is running\n");
+}
+
+static void audit_says_what_it_found(void **state)
+{
+	(void)state;
+	fake_audit = (struct mmu_audit){ .pages = 38, .entries = 4100 };
+	assert_string_equal(press('a'), "deb64: audit: clean, 38 pages, 4100 entries\n"
+					"deb32: audit: clean, 38 pages, 4100 entries\n");
+	vms[1]->state = VM_ENDED;
+	fake_audit.errors = 2;
+	fake_audit.invariant = 7;
+	fake_audit.what = "an entry in no list";
+	fake_audit.detail[0] = 0x1234;
+	fake_audit.detail[1] = 511;
+	fake_audit.detail[2] = 0x8000000000001067;
+	assert_string_equal(
+		press('a'),
+		"deb64: audit: 2 violations in 38 pages, 4100 entries; the first, of I7: "
+		"an entry in no list (gfn 0x1234, index 511, value "
+		"0x8000000000001067)\n");
+	fake_audit.detail[0] = ~UINT64_C(0);
+	assert_non_null(strstr(press('a'), "in no list (index 511, value"));
+}
+
+static void engines_are_switched_in_turn(void **state)
+{
+	(void)state;
+	assert_string_equal(press('X'), "switch the shadow engine of which guest? 1 deb64, 2 deb32 "
+					"(any other key: none)\n");
+	assert_string_equal(press('2'), "deb32: mmu=xi before, mmu=vtlb from now on\n");
+	assert_string_equal(vms[0]->mmu.config.engine, "xi");
+	press('g');
+	assert_non_null(strstr(host_printk_buf, "512  vtlb "));
+	press('X');
+	assert_string_equal(press('2'), "deb32: mmu=vtlb before, mmu=xi from now on\n");
+	fake_mmu_error = -12;
+	press('X');
+	assert_string_equal(press('1'),
+			    "deb64: too little memory for mmu=vtlb, it goes on with mmu=xi\n");
+	assert_string_equal(vms[0]->mmu.config.engine, "xi");
+	vms[0]->state = vms[1]->state = VM_ENDED;
+	assert_string_equal(press('X'), "no guest to switch the shadow engine of\n");
+}
+
+static void dirty_log_is_started_shown_and_stopped(void **state)
+{
+	(void)state;
+	vms[1]->state = VM_ENDED;
+	assert_string_equal(press('d'), "deb64: dirty log off, D starts it\n");
+	assert_string_equal(press('D'), "start or stop the dirty log of which guest? 1 deb64 "
+					"(any other key: none)\n");
+	fake_mmu_error = -12;
+	assert_string_equal(press('1'), "deb64: too little memory for a dirty log\n");
+	fake_mmu_error = 0;
+	press('D');
+	assert_string_equal(press('1'), "deb64: dirty log started\n");
+	fake_now += 1250 * NSEC_PER_MSEC;
+	fake_dirty_frames = 1000;
+	assert_string_equal(press('d'), "deb64: 1000 frames written, 3.9 MiB in 1.250 s\n");
+	fake_now += 2 * NSEC_PER_SEC;
+	fake_dirty_frames = 0;
+	assert_string_equal(press('d'), "deb64: 0 frames written, 0.0 MiB in 2.000 s\n");
+	press('D');
+	assert_string_equal(press('1'), "deb64: dirty log stopped\n");
+	assert_string_equal(press('d'), "deb64: dirty log off, D starts it\n");
 }
 
 static void top_shows_a_second(void **state)
@@ -202,6 +294,10 @@ int main(void)
 		guests_test(guests_are_shown),
 		guests_test(registers_are_shown),
 		guests_test(memory_is_shown),
+		guests_test(summary_is_shown),
+		guests_test(audit_says_what_it_found),
+		guests_test(engines_are_switched_in_turn),
+		guests_test(dirty_log_is_started_shown_and_stopped),
 		guests_test(top_shows_a_second),
 		guests_test(background_is_toggled),
 		guests_test(q_powers_off),

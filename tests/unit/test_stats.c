@@ -105,9 +105,9 @@ static void the_table_is_the_report_s(void **state)
 static void classic_is_non_xi(void **state)
 {
 	(void)state;
-	strcpy(vm->config.engine, "classic");
+	vm->mmu.config.engine = "classic";
 	assert_int_equal(strncmp(key(stats_key_show_shadow), "Non-XI shadow performance", 25), 0);
-	strcpy(vm->config.engine, "vtlb");
+	vm->mmu.config.engine = "vtlb";
 	assert_int_equal(strncmp(key(stats_key_show_shadow), "XI shadow performance", 21), 0);
 }
 

@@ -46,6 +46,22 @@ static void test_one_write_fault_then_none(void **state)
 	end();
 }
 
+/* A leaf table that is new has cost no exit when the guest writes it, and is compared like any. */
+static void test_born_out_of_sync(void **state)
+{
+	(void)state;
+	guest_born_oos = true;
+	start_xi(0);
+	cpu_reaches(&g->v, V(1), RD, DATA + V(1));
+	assert_int_equal(summary().oos, 1);
+	assert_int_equal(remap(&g->v, 1, (DATA + V(0x20)) | ALL), 0);
+	assert_int_equal(counter(MMU_CNT_UNSYNC), 0);
+	assert_int_equal(mmu_set_cr3(&g->v, T4), 0);
+	cpu_reaches(&g->v, V(1), RD, DATA + V(0x20));
+	end();
+	guest_born_oos = false;
+}
+
 /* A CR3 load brings entries that changed in step, and the others are there still. */
 static void test_cr3_load_syncs_in_place(void **state)
 {
@@ -468,6 +484,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_write_fault_then_none),
+		cmocka_unit_test(test_born_out_of_sync),
 		cmocka_unit_test(test_cr3_load_syncs_in_place),
 		cmocka_unit_test(test_global_tables_are_not_compared),
 		cmocka_unit_test(test_what_is_out_of_reach_is_not_compared),

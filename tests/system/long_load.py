@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""`make system-long`: the checked load under each engine, and under xi with each option alone
+left out, watched by keys s and a. No part of `make check`: its name keeps it out."""
+
+import os
+
+import pytest
+
+import xihv
+from test_shadow import watched_load
+
+SECONDS = int(os.environ.get("LOAD_SECONDS", "60"))
+
+
+def each(names):
+    """Free to run beside each other (conftest.py)."""
+    return [pytest.param(n, marks=pytest.mark.xdist_group(f"long-{n}")) for n in names]
+
+
+@pytest.mark.parametrize("engine", each(xihv.engines()))
+def test_engine(boot, engine):
+    watched_load(boot, SECONDS, engine)
+
+
+@pytest.mark.parametrize("options", each(xihv.options() + ["+".join(xihv.options())]))
+def test_without(boot, options):
+    """Each option alone, and all of them."""
+    watched_load(boot, SECONDS, "xi", options)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The shadows of a stock guest, looked at and changed by key while it runs its checked load:
+keys s, a, X, d and D."""
+
+import re
+import time
+
+import pytest
+
+import xihv
+
+NAME = "deb64"
+LOAD_SECONDS = 15  # well beyond what the keys take
+WATCH_SECONDS = 0.5  # between two looks
+MIB = 1 << 20
+PAGE = 4096
+
+
+def start(boot, seconds, words=""):
+    machine = boot(xihv.stock_modules(NAME, words=words, cmdline=f"xihv.load={seconds}"),
+                   limit=400 + 3 * seconds)
+    machine.expect(r"xihv-guest: user space reached", 240)
+    machine.input_to("xihv")
+    return machine
+
+
+def finish(machine, seconds):
+    """The load ends by itself, and found nothing wrong."""
+    machine.expect(r"load: [1-9]\d* rounds, 0 errors", 120 + 2 * seconds)
+    machine.expect(r"xihv-guest: load ended with code 0", 30)
+    machine.expect(NAME + r": ended: .*\n", 60)
+    assert machine.alive()
+
+
+def audit(machine):
+    """Key a: nothing found, in more than nothing. How many entries it looked at."""
+    text = machine.key("a")
+    m = re.search(NAME + r": audit: clean, (\d+) pages, (\d+) entries\n", text)
+    assert m and int(m[1]) > 0, text
+    return int(m[2])
+
+
+def answer(machine, key, pattern):
+    """Press a key that asks which guest, and 1; what is printed then must match."""
+    text = machine.key(key + "1")
+    m = re.search(pattern, text)
+    assert m, f"no {pattern!r} in:\n{text}"
+    return m
+
+
+def summary(machine):
+    """Key s, as numbers by name; levels as a list under "levels"."""
+    text = machine.key("s")
+    engine = re.search(NAME + r": engine (\w+)(?:, without (\S+))?\n", text)
+    pool = re.search(r"pool +(\d+) shadow pages, (\d+) in use\n", text)
+    assert engine and pool, text
+    numbers = {k: int(n) for k, n in re.findall(r"([a-z][a-z ]*): (\d+)", text)}
+    numbers["levels"] = [int(n) for n in re.findall(r"level \d: (\d+)", text)]
+    numbers["leaves"] = int(re.search(r"leaves +(\d+),", text)[1])
+    numbers["tracked"] = int(re.search(r"tracked +(\d+) ", text)[1])
+    return engine[1], engine[2], int(pool[1]), int(pool[2]), numbers
+
+
+def check_summary(machine, engine, without=None):
+    name, left_out, pool, used, s = summary(machine)
+    assert (name, left_out) == (engine, without)
+    assert 0 < sum(s["levels"]) == used <= pool
+    assert s["leaves"] > 0 and 0 < s["writable"] <= s["leaves"]
+    assert s["large"] <= s["leaves"] and s["global"] <= s["leaves"]
+    assert s["direct"] <= used and s["roots in use"] == 1
+    if engine == "xi":
+        assert 0 < s["tracked"] <= used - s["direct"]
+        assert s["out of sync"] <= s["tracked"]
+    else:
+        assert s["tracked"] == s["out of sync"] == s["direct"] == 0
+
+
+@pytest.mark.xdist_group("shadow-switch")
+def test_engines_change_under_load(boot):
+    """Round and round the engines. After each change shadows begin anew and fill again."""
+    engines = xihv.engines()
+    machine = start(boot, LOAD_SECONDS)
+    for i in range(6):
+        time.sleep(WATCH_SECONDS)
+        old, new = engines[i % len(engines)], engines[(i + 1) % len(engines)]
+        assert audit(machine) > 0
+        check_summary(machine, old)
+        answer(machine, "X", rf"{NAME}: mmu={old} before, mmu={new} from now on\n")
+        audit(machine)
+        assert re.search(rf"{NAME} +running .* {new} ", machine.key("g"))
+    finish(machine, LOAD_SECONDS)
+    machine.input_to("xihv")
+    assert "no guest is running" in machine.key("s")
+
+
+@pytest.mark.xdist_group("shadow-dirty")
+def test_dirty_log_under_load(boot):
+    """The load writes all the time, so each look finds frames, and never more than the
+    guest has memory. The log goes on when the engine changes."""
+    engines = xihv.engines()
+    machine = start(boot, LOAD_SECONDS)
+    assert "dirty log off" in machine.key("d")
+    answer(machine, "D", rf"{NAME}: dirty log started\n")
+    for i in range(6):
+        time.sleep(WATCH_SECONDS)
+        m = re.search(rf"{NAME}: (\d+) frames written, ([\d.]+) MiB in ([\d.]+) s\n",
+                      machine.key("d"))
+        frames, mib, written_in = int(m[1]), float(m[2]), float(m[3])
+        assert 0 < frames <= xihv.GUEST_MEM_MIB * MIB // PAGE
+        assert mib <= frames * PAGE / MIB < mib + 0.1001
+        assert 0.9 * WATCH_SECONDS < written_in < LOAD_SECONDS
+        audit(machine)
+        if i in (2, 4):
+            old, new = engines[i // 2 - 1], engines[i // 2 % len(engines)]
+            answer(machine, "X", rf"mmu={old} before, mmu={new} from now on\n")
+            audit(machine)
+    answer(machine, "D", rf"{NAME}: dirty log stopped\n")
+    assert "dirty log off" in machine.key("d")
+    audit(machine)
+    finish(machine, LOAD_SECONDS)
+
+
+def watched_load(boot, seconds, engine, without=None):
+    """The load beginning to end, with a look now and then."""
+    words = f"mmu={engine}" + (f" without={without}" if without else "")
+    machine = start(boot, seconds, words)
+    for _ in range(3):
+        time.sleep(seconds / 5)
+        check_summary(machine, engine, without)
+        audit(machine)
+    finish(machine, seconds)
+    xihv.check_figures(machine, NAME)
+
+
+@pytest.mark.xdist_group("shadow-load")
+def test_load_with_vtlb(boot):
+    """The default engine's turn is in test_load.py."""
+    watched_load(boot, 5, "vtlb")
