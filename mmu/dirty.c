@@ -12,7 +12,6 @@
  */
 #include "mmu/engine.h"
 #include "mmu/guard.h"
-#include "mmu/util.h"
 
 #define EBUSY 16 /* as in hv/errno.h, which mmu/ must not see */
 #define ENOMEM 12
@@ -66,10 +65,10 @@ static uint64_t take(uint64_t *from, uint64_t words, uint64_t *to)
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < words; i++) {
-		n += count_ones(from[i]);
 		if (to)
 			to[i] = from[i];
-		from[i] = 0;
+		for (; from[i]; from[i] &= from[i] - 1)
+			n++;
 	}
 	return n;
 }

@@ -17,14 +17,4 @@ static inline uint64_t bits(unsigned hi, unsigned lo)
 	return hi < lo ? 0 : (~UINT64_C(0) >> (63 - hi)) & (~UINT64_C(0) << lo);
 }
 
-/* How many bits are set. Compilers call a library for it where the processor may lack POPCNT,
- * and here is none. */
-static inline unsigned count_ones(uint64_t x)
-{
-	x -= x >> 1 & UINT64_C(0x5555555555555555);
-	x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
-	x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (unsigned)(x * UINT64_C(0x0101010101010101) >> 56);
-}
-
 #endif
