@@ -18,12 +18,12 @@ static void (*answer)(char key); /* a key asked something: the next one goes her
 
 /* --- which guest? ------------------------------------------------------------------- */
 
-static bool is_running(const struct vm *vm)
+static bool may_kill(const struct vm *vm)
 {
 	return vm->state == VM_RUNNING;
 }
 
-static bool has_ended(const struct vm *vm)
+static bool may_start(const struct vm *vm)
 {
 	return vm->state == VM_ENDED;
 }
@@ -61,41 +61,11 @@ static struct vm *chosen(char key, bool (*may)(const struct vm *vm))
 	return NULL;
 }
 
-/* --- kill a guest, start it again --------------------------------------------------- */
-
-static void kill_chosen(char key)
-{
-	struct vm *vm = chosen(key, is_running);
-
-	if (vm)
-		vm_poweroff(vm, "killed from the console");
-}
-
-static void start_chosen(char key)
-{
-	struct vm *vm = chosen(key, has_ended);
-
-	if (vm && vm_restart(vm))
-		printk("%s: could not be started again\n", vm->config.name);
-}
-
-static void kill_guest(char key)
-{
-	(void)key;
-	ask("kill", is_running, kill_chosen);
-}
-
-static void start_guest(char key)
-{
-	(void)key;
-	ask("start", has_ended, start_chosen);
-}
-
 /* --- a guest's shadows -------------------------------------------------------------- */
 
 static void switch_chosen(char key)
 {
-	struct vm *vm = chosen(key, is_running);
+	struct vm *vm = chosen(key, may_kill);
 
 	if (vm)
 		shadow_switch_engine(vm);
@@ -103,7 +73,7 @@ static void switch_chosen(char key)
 
 static void log_chosen(char key)
 {
-	struct vm *vm = chosen(key, is_running);
+	struct vm *vm = chosen(key, may_kill);
 
 	if (vm)
 		shadow_toggle_dirty(vm);
@@ -112,13 +82,43 @@ static void log_chosen(char key)
 static void switch_engine(char key)
 {
 	(void)key;
-	ask("switch the shadow engine of", is_running, switch_chosen);
+	ask("switch the shadow engine of", may_kill, switch_chosen);
 }
 
 static void toggle_dirty(char key)
 {
 	(void)key;
-	ask("start or stop the dirty log of", is_running, log_chosen);
+	ask("start or stop the dirty log of", may_kill, log_chosen);
+}
+
+/* --- kill a guest, start it again --------------------------------------------------- */
+
+static void kill_chosen(char key)
+{
+	struct vm *vm = chosen(key, may_kill);
+
+	if (vm)
+		vm_poweroff(vm, "killed from the console");
+}
+
+static void start_chosen(char key)
+{
+	struct vm *vm = chosen(key, may_start);
+
+	if (vm && vm_restart(vm))
+		printk("%s: could not be started again\n", vm->config.name);
+}
+
+static void kill_guest(char key)
+{
+	(void)key;
+	ask("kill", may_kill, kill_chosen);
+}
+
+static void start_guest(char key)
+{
+	(void)key;
+	ask("start", may_start, start_chosen);
 }
 
 /* --- the flight recorder -------------------------------------------------------------- */
