@@ -151,7 +151,7 @@ static void dump_chosen(char key)
 
 static void record_chosen(char key)
 {
-	struct vm *vm = chosen(key, is_running);
+	struct vm *vm = chosen(key, may_kill);
 
 	if (!vm)
 		return;
@@ -174,7 +174,7 @@ static void dump_recorder(char key)
 static void toggle_recorder(char key)
 {
 	(void)key;
-	ask("start or stop the flight recorder of", is_running, record_chosen);
+	ask("start or stop the flight recorder of", may_kill, record_chosen);
 }
 
 /* --- small ones --------------------------------------------------------------------- */
