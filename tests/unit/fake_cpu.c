@@ -138,6 +138,9 @@ struct fake_hw_result fake_hw_access(const struct mmu_vcpu *v, uint64_t va, unsi
 static struct tlb {
 	struct translation leaf[TLB_ENTRIES], pde[TLB_ENTRIES];
 	unsigned next_leaf, next_pde;
+	/* Outside long mode the four PDPTEs are registers, loaded with CR3: at a flush. */
+	uint64_t pdpte[4];
+	bool has_pdptes;
 } tlbs[MMU_MAX_VCPUS];
 
 void fake_tlb_reset(void)
@@ -195,6 +198,24 @@ static void keep_pde(struct tlb *tlb, uint64_t va, uint64_t table)
 	tlb->next_pde = (tlb->next_pde + 1) % TLB_ENTRIES;
 }
 
+/* The walk below the PDPTE that was latched. */
+static struct fake_hw_result walk_latched(const struct mmu_vcpu *v, struct tlb *tlb, uint64_t va,
+					  unsigned access, struct translation *t)
+{
+	uint64_t pdpte;
+
+	if (v->hw.long_mode)
+		return walk_all(v, va, access, t);
+	if (!tlb->has_pdptes)
+		memcpy(tlb->pdpte, mmu_map_pfn(hpa_to_pfn(v->hw.root)), sizeof(tlb->pdpte));
+	tlb->has_pdptes = true;
+	pdpte = tlb->pdpte[va >> 30];
+	if (pdpte & 1)
+		return walk(v, va, access, pdpte & ~UINT64_C(0xfff), 2, t);
+	t->level = 3;
+	return (struct fake_hw_result){ .error_code = access & 0x16 };
+}
+
 struct fake_hw_result fake_tlb_access(const struct mmu_vcpu *v, uint64_t va, unsigned access)
 {
 	struct tlb *tlb = &tlbs[v->id];
@@ -210,7 +231,8 @@ struct fake_hw_result fake_tlb_access(const struct mmu_vcpu *v, uint64_t va, uns
 					     .hpa = leaf->hpa | (va - leaf->va),
 					     .error_code = (access & 0x16) | 1 };
 	} else {
-		r = pde ? walk(v, va, access, pde->table, 1, &t) : walk_all(v, va, access, &t);
+		r = pde ? walk(v, va, access, pde->table, 1, &t)
+			: walk_latched(v, tlb, va, access, &t);
 		if (!pde && t.level == 1)
 			keep_pde(tlb, va, t.table);
 		if (r.ok)

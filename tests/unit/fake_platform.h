@@ -71,7 +71,7 @@ enum mmu_result fake_access(struct mmu_vcpu *v, uint64_t va, unsigned access,
 /*
  * The same with a TLB, one for each vCPU: it keeps every leaf that an access went through and
  * the page directory entry above it, that also of one that ended there, and forgets only what
- * the library asks it to, or the leaf that a fault of its own went by.
+ * the library asks it to, or the leaf that a fault of its own went by. PDPTEs are registers.
  */
 struct fake_hw_result fake_tlb_access(const struct mmu_vcpu *v, uint64_t va, unsigned access);
 enum mmu_result fake_tlb_run(struct mmu_vcpu *v, uint64_t va, unsigned access,

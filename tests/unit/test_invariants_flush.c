@@ -385,6 +385,29 @@ static void i17_reclaimed_page_is_forgotten(void **state)
 	end();
 }
 
+/* A table goes; v flushes and has another one made (of a large page in pieces, which looks at no
+ * guest table and so waits for nobody), v2 has not yet asked for anything: what it still
+ * knows of the old table must not have become a way into the new one. */
+static void i17_freed_page_waits_for_all(void **state)
+{
+	struct mmu_config c = config_of(state);
+
+	start_tables(&c);
+	fake_map(DATA >> 12, 1024, fake_pfn(DATA >> 12), P2M_RAM, false);
+	fake_write64(T3 + 8, T2 | ALL); /* with two parents T2 stays */
+	fake_write64(T2 + 8, T1B | ALL);
+	fake_write64(T1B, DATA | ALL);
+	fake_write64(T2 + 16, (DATA + 0x200000) | ALL | PS);
+	run_tables();
+	cpu_reaches(&g->v2, 0x40200000, RD, DATA);
+	cpu_reaches(&g->v2, 0x200000, RD, DATA);
+	host_writes(T2 + 8, 0, 8);
+	mmu_flush(&g->v, true);
+	cpu_reaches(&g->v, 0x400000 + V(9), RD, DATA + 0x200000 + V(9));
+	assert_false(fake_tlb_access(&g->v2, 0x200000 + V(9), RD).ok);
+	end();
+}
+
 /* The engine goes, and all its tables. */
 static void i17_switch_of_engines(void **state)
 {
@@ -422,6 +445,7 @@ int main(void)
 		cmocka_unit_test(i17_pieces_of_a_large_page),
 		cmocka_unit_test(i17_table_gives_way),
 		cmocka_unit_test(i17_reclaimed_page_is_forgotten),
+		cmocka_unit_test(i17_freed_page_waits_for_all),
 		cmocka_unit_test(i17_switch_of_engines),
 	};
 

@@ -82,6 +82,8 @@ static void i1_rom_is_never_writable(void **state)
 	start(state);
 	fake_map((DATA >> 12) + 2, 1, fake_pfn((DATA >> 12) + 2), P2M_ROM, false);
 	mmu_p2m_changed(&g->mmu, GFN((DATA >> 12) + 2), 1);
+	cpu_reaches(&g->v, V(1), RD, DATA + V(1)); /* may bring its neighbours */
+	assert_false(in_shadow(V(2), WR));
 	cpu_reaches(&g->v, V(2), RD, DATA + V(2));
 	assert_false(in_shadow(V(2), WR));
 	cpu_gets(&g->v, V(2), WR, MMU_MMIO);

@@ -295,7 +295,7 @@ static void i10_pdptes_are_registers(void **state)
 	tables_pae();
 	identity(T1, sizeof(uint64_t));
 	map_at_start(1, (DATA + V(1)) | ALL);
-	fake_write64(T3 + 24, 0);
+	fake_write64(T3 + 16, T2); /* absent, with an address */
 	fake_write64(T2B, T1 | ALL);
 	both_set_regs(PG | WP | PE, T3, PAE, 0);
 	assert_true(g->v.hw.root.v >> 32 == 0);
@@ -311,6 +311,7 @@ static void i10_pdptes_are_registers(void **state)
 	assert_int_equal(mmu_set_cr3(&g->v, T3), 0);
 	cpu_reaches(&g->v, UINT64_C(0xc0000000) + V(1), RD, DATA + V(1));
 	cpu_injects(&g->v, V(1), RD, 0);
+	cpu_injects(&g->v, UINT64_C(0x80000000) + V(1), RD, 0);
 	/* v2 has latched what was there. */
 	cpu_reaches(&g->v2, V(1), WR, DATA + V(1));
 	cpu_injects(&g->v2, UINT64_C(0xc0000000), RD, 0);
@@ -387,7 +388,7 @@ static void i18_invlpg_means_the_whole_1g_page(void **state)
 
 static void i18_invlpg_means_the_whole_4m_page(void **state)
 {
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		struct mmu_config c = config_of(state);
 
 		guest_start_with(&c, 1);
@@ -398,7 +399,8 @@ static void i18_invlpg_means_the_whole_4m_page(void **state)
 		fake_write32(T2 + 4, (uint32_t)(DATA | ALL | PS));
 		mode_2level(PSE);
 		cpu_reaches(&g->v, 0x400000, WR, DATA);
-		cpu_reaches(&g->v, 0x600000, WR, DATA + 0x200000);
+		if (i & 4)
+			cpu_reaches(&g->v, 0x600000, WR, DATA + 0x200000);
 		store_bytes(&g->v, T2 + 4, 0, 4);
 		mmu_invlpg(&g->v, GVA(i & 1 ? 0x7ff000 : 0x400000));
 		cpu_injects(&g->v, 0x400000, RD, 0);

@@ -13,6 +13,7 @@
 static void i6_reserved_before_anything_changes(void **state)
 {
 	struct mmu_config c = config_of(state);
+	hpa_t root;
 
 	c.pool_pages = is_xi_name(*state) ? 12 : 8;
 	start_tables(&c);
@@ -25,12 +26,14 @@ static void i6_reserved_before_anything_changes(void **state)
 		fake_write64(V(0x102) + V(3 * i), (DATA + V(i)) | ALL);
 	}
 	run_tables();
+	root = g->v.hw.root;
 	for (unsigned round = 0; round < 2; round++)
 		for (uint64_t i = 1; i < 64; i++) {
 			cpu_reaches(&g->v, i << 39, WR, DATA + V(i));
 			cpu_reaches(&g->v2, (64 - i) << 39, WR, DATA + V(64 - i));
 		}
 	assert_true(g->v.stats.op[MMU_OP_RECLAIM].bucket[0] > 0);
+	assert_int_equal(g->v.hw.root.v, root.v); /* roots in use are not taken */
 	end();
 }
 

@@ -250,6 +250,32 @@ static void test_empty_table_out_of_sync(void **state)
 	end();
 }
 
+/* Tables that nobody leads to and that hold nothing are pages to be reclaimed all the same:
+ * under PAE, where the one table above them is a root, they are all that is found. */
+static void test_reclaim_of_empty_orphans(void **state)
+{
+	struct mmu_config c = config();
+
+	(void)state;
+	c.pool_pages = 64;
+	guest_start_with(&c, 1);
+	tables_pae();
+	map_at_start(1, (DATA + V(1)) | ALL);
+	for (unsigned i = 0; i < LEAVES; i++) {
+		fake_write64(T2 + 8 * (8 + i), V(LEAF + i) | ALL);
+		fake_write64(V(LEAF + i), (DATA + V(i)) | ALL);
+	}
+	mode_pae(0, 0);
+	for (unsigned i = 0; i < LEAVES; i++) {
+		cpu_reaches(&g->v, LEAF_VA(i), RD, DATA + V(i));
+		host_writes(V(LEAF + i), 0, 8);
+		host_writes(T2 + 8 * (8 + i), T1 | ALL, 8);
+		mmu_flush(&g->v, true);
+	}
+	cpu_reaches(&g->v, LEAF_VA(0) + V(1), RD, DATA + V(1));
+	end();
+}
+
 /* ---- loose tables ---- */
 
 static void let_loose(uint64_t va, uint64_t table)
@@ -311,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_another_role_while_out_of_sync),
 		cmocka_unit_test(test_oldest_out_of_sync_is_nobodys),
 		cmocka_unit_test(test_empty_table_out_of_sync),
+		cmocka_unit_test(test_reclaim_of_empty_orphans),
 		cmocka_unit_test(test_loose_table_is_behind),
 		cmocka_unit_test(test_third_loose_table),
 	};
