@@ -111,12 +111,14 @@ struct parts {
 	const struct mmu_engine *engine;
 	void *priv, *vcpu_priv[MMU_MAX_VCPUS];
 	struct mmu_hw hw[MMU_MAX_VCPUS];
+	bool is_behind;
 };
 
 static void take_parts(struct mmu *m, struct parts *p)
 {
 	p->engine = m->engine;
 	p->priv = m->priv;
+	p->is_behind = m->is_behind;
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		p->vcpu_priv[i] = m->vcpus[i]->priv;
 		p->hw[i] = m->vcpus[i]->hw;
@@ -128,6 +130,7 @@ static void put_parts(struct mmu *m, const struct parts *p)
 	m->engine = p->engine;
 	m->config.engine = p->engine->name;
 	m->priv = p->priv;
+	m->is_behind = p->is_behind;
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		m->vcpus[i]->priv = p->vcpu_priv[i];
 		m->vcpus[i]->hw = p->hw[i];
@@ -153,6 +156,7 @@ int mmu_switch_engine(struct mmu *m, const char *engine)
 		return -EINVAL;
 	take_parts(m, &old);
 	m->engine = e;
+	m->is_behind = false;
 	err = e->init(m);
 	if (err) {
 		put_parts(m, &old);

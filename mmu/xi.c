@@ -253,7 +253,6 @@ static int xi_init(struct mmu *m) MMU_NO_LOCK_YET
 	if (!x)
 		return -ENOMEM;
 	m->priv = x;
-	m->is_behind = false;
 	x->mmu = m;
 	x->options = ~m->config.without;
 	x->nr_regions = (m->config.frames + SPTE_ENTRIES - 1) / SPTE_ENTRIES;
