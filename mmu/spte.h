@@ -81,12 +81,10 @@ static inline bool spte_leaf(unsigned perm, uint64_t rights, uint64_t gpte, uint
 
 	if (unlikely(!(s & PTE_W) && !(perm & PERM_WP)) && !spte_wp_off(perm, access, &s))
 		return false;
-	if (((gpte & PTE_D) || !GUARD(I1_W_NEEDS_D)) && (writable || !GUARD(I1_WRITABLE)))
-		s |= s & PTE_W ? PTE_D : 0;
-	else
+	if ((!(gpte & PTE_D) && GUARD(I1_W_NEEDS_D)) || (!writable && GUARD(I1_WRITABLE)))
 		s &= ~PTE_W;
-	if (gpte & (GUARD(I2_PGE) ? global : PTE_G))
-		s |= SPTE_GLOBAL;
+	s |= (s & PTE_W) * (PTE_D / PTE_W); /* no branches: half of all would be taken wrong */
+	s |= (gpte & (GUARD(I2_PGE) ? global : PTE_G)) * (SPTE_GLOBAL / PTE_G);
 	*spte = s;
 	return true;
 }

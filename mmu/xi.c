@@ -136,12 +136,11 @@ static void forbid_frame(struct xi *x, uint64_t gfn) MMU_LOCKED
 /* All of a spage, whatever it maps; large leaves go. */
 static void forbid_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
-	for (unsigned i = s->lo; i <= s->hi; i++) {
-		uint64_t e = s->page.spt[i];
-
+	xi_for_each_used(i, s)
+	{
 		if (s->key.role.level == 1)
 			xi_forbid_write(x, s, i);
-		else if (spte_is_large(e))
+		else if (spte_is_large(s->page.spt[i]))
 			xi_set(x, s, i, 0, 0);
 	}
 }

@@ -80,12 +80,12 @@ struct xi_spage {
 	const uint8_t *guest; /* indirect: the part of the guest table that it shadows */
 	const struct pt_masks *masks; /* indirect: reserved bits of its format */
 	struct xi_key key;
+	uint64_t rights_and, rights_or; /* the role's: xi_rights_below() */
 	uint32_t index; /* its own number */
 	uint32_t next_same MMU_GUARDED; /* next spage of the same frame or region, by number + 1 */
 	uint32_t parents MMU_GUARDED; /* list of the entries that lead here */
 	uint32_t roots MMU_GUARDED; /* vCPUs that have it as root, or part of it */
-	/* entries outside lo..hi are 0; lo > hi: all are */
-	uint16_t lo MMU_GUARDED, hi MMU_GUARDED;
+	uint64_t used[SPTE_ENTRIES / 64] MMU_GUARDED; /* a bit for each present entry */
 	uint16_t nr_present MMU_GUARDED;
 	uint16_t nr_local MMU_GUARDED; /* leaves that a CR3 load flushes */
 	/* neighbours that the next fill looks at, if it begins there */
@@ -236,14 +236,60 @@ static inline uint32_t xi_entry_next(const struct xi *x, uint32_t nr)
 	return xi_entry_page(x, nr)->link[xi_entry_index(nr)].next;
 }
 
+/* The first present entry of `s` from `i` on, which may go before the next one is asked for;
+ * SPTE_ENTRIES: none. */
+static inline unsigned xi_next_used(const struct xi_spage *s, unsigned i) MMU_LOCKED
+{
+	while (i < SPTE_ENTRIES) {
+		uint64_t used = s->used[i / 64] >> i % 64;
+
+		if (used)
+			return i + (unsigned)__builtin_ctzll(used);
+		i = (i / 64 + 1) * 64;
+	}
+	return i;
+}
+
+#define xi_for_each_used(i, s) \
+	for (unsigned i = xi_next_used(s, 0); i < SPTE_ENTRIES; i = xi_next_used(s, i + 1))
+
 /* The first entry of the list `head`. */
 uint32_t *xi_head(struct xi *x, uint64_t head) MMU_LOCKED;
 
 /*
- * The only way to change an entry (I7): entry `i` of `s` becomes `spte`, in the list `head`
- * (which means nothing if `spte` is 0). Marks what the hardware may know too much of now.
+ * How entries change (I7): entry `i` of `s` becomes `spte`, in the list `head` (which means nothing
+ * if `spte` is 0). Marks what the hardware may know too much of now.
  */
 void xi_set(struct xi *x, struct xi_spage *s, unsigned i, uint64_t spte, uint64_t head) MMU_LOCKED;
+
+/* Is it a leaf that a CR3 load flushes? */
+static inline bool xi_is_local(const struct xi_spage *s, uint64_t spte)
+{
+	return xi_is_leaf(s, spte) && !(spte & SPTE_GLOBAL);
+}
+
+/* Somebody's hardware may know more of `s` than it says now. */
+static inline void xi_note_stale(struct xi *x, const struct xi_spage *s) MMU_LOCKED
+{
+	if (GUARD(I17_STALE))
+		x->stale = x->everybody;
+	if (s->key.role.level > 1) {
+		x->wide = x->everybody;
+		x->nr_turns++;
+	}
+}
+
+/* xi_set() where the entry is in that list already. */
+static inline void xi_change(struct xi *x, struct xi_spage *s, unsigned i, uint64_t spte) MMU_LOCKED
+{
+	uint64_t old = s->page.spt[i];
+
+	x->nr_changes++;
+	__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
+	if (unlikely((spte ^ old) & (SPTE_GLOBAL | PTE_PS)))
+		s->nr_local += xi_is_local(s, spte) - xi_is_local(s, old);
+	xi_note_stale(x, s);
+}
 
 /* Take W away from entry `i`. */
 void xi_forbid_write(struct xi *x, struct xi_spage *s, unsigned i) MMU_LOCKED;
@@ -353,16 +399,21 @@ static inline void xi_note_snap(struct xi_spage *s, unsigned i, uint64_t gpte)
 		s->snap[i] = gpte;
 }
 
-/* What a leaf in `s` may do whose own entry is `gpte`: effective rights, as of a walk. */
-uint64_t xi_rights_below(const struct xi_spage *s, uint64_t gpte);
+/* What a leaf in `s` may do whose own entry is `gpte`: effective rights, as of a walk. W and U of
+ * both, NX of either. */
+static inline uint64_t xi_rights_below(const struct xi_spage *s, uint64_t gpte)
+{
+	return (gpte & s->rights_and) | s->rights_or;
+}
+
+/* The frame that guest entry `gpte` of a table at level 1 maps. */
+static inline uint64_t xi_leaf_gfn(uint64_t gpte)
+{
+	return (gpte & PTE_ADDR) >> PAGE_SHIFT;
+}
 
 /* The leaf for entry `i` of a direct spage of level 1, made without an access. 0: no memory. */
 uint64_t xi_direct_leaf(struct xi *x, const struct xi_spage *s, unsigned i) MMU_LOCKED;
-
-/* The leaf for guest entry `gpte` of a table at level 1, made without an access: 0 where there
- * is none to make. `gfn`: what it maps. */
-uint64_t xi_leaf_of(struct xi *x, const struct xi_spage *s, uint64_t gpte,
-		    uint64_t *gfn) MMU_LOCKED;
 
 /* The key of the spage that the guest's table entry `gpte` at entry `i` of `s` leads to. */
 struct xi_key xi_child_key(const struct xi_spage *s, unsigned i, uint64_t gpte);
@@ -391,10 +442,6 @@ void xi_sync_for_flush(struct xi *x, struct mmu_vcpu *v, bool all,
 
 enum mmu_result xi_fill(struct mmu_vcpu *v, gva_t va, unsigned access, const struct mmu_walk *w,
 			struct mmu_fault *fault);
-
-/* Link entry `i` of `s`, whose guest entry is `gpte`, to the spage that there is for it already.
- * False: there is none. Who calls brings what is below in step. */
-bool xi_link_known(struct xi *x, struct xi_spage *s, unsigned i, uint64_t gpte) MMU_LOCKED;
 
 /* ---- xi_root.c ---- */
 

@@ -3,7 +3,7 @@
  * The audit of the engine `xi` (I16): everything that can be told from the guest's tables as
  * they are, and every count recounted; and what key `s` shows. Under mmu_lock.
  */
-#include "mmu/xi.h"
+#include "mmu/xi_leaf.h"
 
 struct audit {
 	struct xi *x;
@@ -86,7 +86,7 @@ static void audit_leaf(const struct audit *a, const struct xi_spage *s, unsigned
  * the entry was made. A leaf may have fewer rights (W) or those of the WP = 0 trick. */
 static void audit_source(const struct audit *a, const struct xi_spage *s, unsigned i) MMU_LOCKED
 {
-	uint64_t e = s->page.spt[i], gpte = xi_guest_entry(s, i), gfn = 0, want;
+	uint64_t e = s->page.spt[i], gpte = xi_guest_entry(s, i), want;
 	const uint64_t fixed = PTE_P | PTE_ADDR | PTE_A | SPTE_GLOBAL;
 
 	if (s->oos || s->rom || xi_is_loose(a->x, s->key.gfn))
@@ -96,7 +96,7 @@ static void audit_source(const struct audit *a, const struct xi_spage *s, unsign
 			failed(a, 2, "a table entry that the guest has no more", s, i);
 		return;
 	}
-	want = xi_leaf_of(a->x, s, gpte, &gfn);
+	want = xi_leaf_of(a->x, s, gpte, 0);
 	if (!want || ((want ^ e) & fixed))
 		failed(a, 2, "a leaf that the guest's table has no more", s, i);
 	if (s->key.role.wp && ((e & ~want & (PTE_W | PTE_U)) || (want & ~e & PTE_NX)))
@@ -128,8 +128,6 @@ static void audit_entry(const struct audit *a, const struct xi_spage *s, unsigne
 	a->out->entries++;
 	if (!(e & PTE_P))
 		failed(a, 13, "bits in a not-present entry", s, i);
-	if (i < s->lo || i > s->hi)
-		failed(a, 7, "an entry outside lo..hi", s, i);
 	if (!is_linked(a->x, s, i))
 		failed(a, 7, "an entry in no list", s, i);
 	if (xi_is_leaf(s, e))
@@ -150,6 +148,8 @@ static void audit_counts(const struct audit *a, const struct xi_spage *s) MMU_LO
 		uint64_t e = s->page.spt[i];
 
 		present += e != 0;
+		if (!e != !(s->used[i / 64] & BIT(i % 64)))
+			failed(a, 7, "an entry that is not marked as used, or none that is", s, i);
 		local += e && xi_is_leaf(s, e) && !(e & SPTE_GLOBAL);
 	}
 	for (unsigned i = 0; i < a->x->mmu->nr_vcpus; i++) {
@@ -224,10 +224,11 @@ static void sum_up(const struct xi_spage *s, struct mmu_summary *out) MMU_LOCKED
 	out->direct += s->key.role.direct;
 	out->oos += s->oos;
 	out->roots += s->roots != 0;
-	for (unsigned i = s->lo; i <= s->hi && i < SPTE_ENTRIES; i++) {
+	xi_for_each_used(i, s)
+	{
 		uint64_t e = s->page.spt[i];
 
-		if (!e || !xi_is_leaf(s, e))
+		if (!xi_is_leaf(s, e))
 			continue;
 		out->leaves++;
 		out->writable += (e & PTE_W) != 0;

@@ -6,23 +6,7 @@
  * entry and the role, nothing of the vCPU at hand; I9: reserved bits of the role's format;
  * I11: nothing here sets A or D.
  */
-#include "mmu/xi.h"
-
-static uint64_t rights_of(union xi_role r)
-{
-	return (r.w ? PTE_W : 0) | (r.u ? PTE_U : 0) | (r.nx ? PTE_NX : 0);
-}
-
-static unsigned perm_of(union xi_role r)
-{
-	return (r.wp ? PERM_WP : 0) | (r.smep ? PERM_SMEP : 0) | (r.smap ? PERM_SMAP : 0);
-}
-
-/* W and U of both, NX of either. */
-static uint64_t both_rights(uint64_t above, uint64_t gpte)
-{
-	return (above & gpte & (PTE_W | PTE_U)) | ((above | gpte) & PTE_NX);
-}
+#include "mmu/xi_leaf.h"
 
 static void set_rights(union xi_role *r, uint64_t rights)
 {
@@ -37,7 +21,7 @@ struct xi_key xi_child_key(const struct xi_spage *s, unsigned i, uint64_t gpte)
 
 	k.role.level--;
 	k.role.quadrant = s->key.role.mode == PAGING_2LEVEL ? i % 2 : 0;
-	set_rights(&k.role, both_rights(rights_of(s->key.role), gpte));
+	set_rights(&k.role, xi_rights_below(s, gpte));
 	return k;
 }
 
@@ -56,56 +40,17 @@ struct xi_key xi_direct_key(union xi_role role, unsigned level, uint64_t gfn, ui
 	return k;
 }
 
-uint64_t xi_rights_below(const struct xi_spage *s, uint64_t gpte)
-{
-	return both_rights(rights_of(s->key.role), gpte);
-}
-
-static uint64_t make_leaf(struct xi *x, union xi_role role, uint64_t rights, uint64_t gpte,
-			  uint64_t gfn) MMU_LOCKED
-{
-	struct p2m_entry to = mmu_p2m_lookup(x->mmu, GFN(gfn));
-	uint64_t spte;
-	bool writable;
-
-	if (unlikely(to.kind == P2M_NONE))
-		return 0;
-	writable = to.kind == P2M_RAM && (!xi_is_protected(x, gfn) || !GUARD(I3_NO_W)) &&
-		   mmu_dirty_allows(x->mmu, GFN(gfn), 0);
-	if (!spte_leaf(perm_of(role), rights, gpte, PTE_G, 0, writable, &spte))
-		return 0;
-	return spte | pfn_to_hpa(to.pfn).v;
-}
-
-uint64_t xi_leaf_of(struct xi *x, const struct xi_spage *s, uint64_t gpte, uint64_t *gfn)
-{
-	if (!(gpte & PTE_P) || (!(gpte & PTE_A) && GUARD(I1_NEEDS_A)) ||
-	    ((gpte & s->masks->rsvd[1][0]) && GUARD(I9_LEAF_RSVD)))
-		return 0;
-	*gfn = (gpte & PTE_ADDR) >> PAGE_SHIFT;
-	return make_leaf(x, s->key.role, xi_rights_below(s, gpte), gpte, *gfn);
-}
-
 uint64_t xi_direct_leaf(struct xi *x, const struct xi_spage *s, unsigned i)
 {
 	union xi_role r = s->key.role;
 	uint64_t gpte = PTE_P | PTE_A | (r.dirty ? PTE_D : 0) | (r.global ? PTE_G : 0);
 
-	return make_leaf(x, r, rights_of(r), gpte, s->key.gfn + i);
+	return xi_make_leaf(x, s, xi_rights_below(s, PTE_W | PTE_U), gpte, s->key.gfn + i, 0);
 }
 
 bool xi_refresh_leaf(struct xi *x, struct xi_spage *s, unsigned i, bool fill)
 {
-	uint64_t gpte = xi_guest_entry(s, i), old = s->page.spt[i], gfn = 0, spte;
-
-	xi_note_snap(s, i, gpte);
-	if (!old && !fill)
-		return false;
-	spte = xi_leaf_of(x, s, gpte, &gfn);
-	if (spte == old)
-		return false;
-	xi_set(x, s, i, spte, XI_HEAD_FRAME | gfn);
-	return true;
+	return xi_renew_leaf(x, s, i, fill);
 }
 
 /* A present, accessed entry for a table, without a reserved bit. */
@@ -121,12 +66,10 @@ static bool is_table(const struct xi_spage *s, uint64_t gpte)
 static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
 {
 	root->torn = true;
-	for (unsigned i = root->lo; i <= root->hi; i++) {
-		struct xi_spage *child;
+	xi_for_each_used(i, root)
+	{
+		struct xi_spage *child = xi_child(x, root, i);
 
-		if (!root->page.spt[i])
-			continue;
-		child = xi_child(x, root, i);
 		if (!xi_entry_next(x, child->parents) && !child->roots)
 			xi_zap(x, child, true);
 	}
@@ -182,36 +125,4 @@ void xi_refresh_table(struct xi *x, struct xi_spage *s, unsigned i)
 	xi_set(x, s, i, 0, 0);
 	if (!(gpte & PTE_P) && xi_has(x, MMU_OPT_TEARDOWN))
 		torn_down(x, s, child);
-}
-
-/* The spage that maps a large guest page at entry `i` of `s`, or what of it is mapped there. */
-static struct xi_key large_key(const struct xi_spage *s, unsigned i, uint64_t gpte)
-{
-	const struct pt_format *format = mmu_format_of(s->key.role.mode);
-	unsigned level = s->key.role.level;
-	uint64_t base = mmu_large_base(format, gpte, BIT(pt_shift(format, level))) >> PAGE_SHIFT;
-
-	if (s->key.role.mode == PAGING_2LEVEL)
-		base += i % 2 * SPTE_ENTRIES;
-	return xi_direct_key(s->key.role, level - 1, base, xi_rights_below(s, gpte), gpte);
-}
-
-bool xi_link_known(struct xi *x, struct xi_spage *s, unsigned i, uint64_t gpte)
-{
-	const struct pt_masks *m = s->masks;
-	unsigned level = s->key.role.level;
-	bool large = gpte & m->ps[level];
-	struct xi_spage *child;
-	struct xi_key k;
-
-	if (gpte & m->rsvd[level][large])
-		return false;
-	k = large ? large_key(s, i, gpte) : xi_child_key(s, i, gpte);
-	if (k.gfn >= x->mmu->config.frames)
-		return false;
-	child = xi_find(x, &k);
-	if (!child)
-		return false;
-	xi_set(x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
-	return true;
 }

@@ -9,7 +9,7 @@
  * Keeps: I1; I2: what is linked is in step first; I6: spages are reserved before the way down
  * begins, and nothing on it is let go; I11: a neighbour is filled only if the guest has A.
  */
-#include "mmu/xi.h"
+#include "mmu/xi_leaf.h"
 
 #define WINDOW 8u /* entries: a cache line of guest entries */
 #define MAX_WINDOW 64u
@@ -200,12 +200,12 @@ static cold enum mmu_result refused(const struct fill *f, struct mmu_fault *faul
 static void fill_neighbour(const struct fill *f, struct xi_spage *s, unsigned j,
 			   uint64_t gpte) MMU_LOCKED
 {
-	uint64_t gfn, spte = xi_leaf_of(f->x, s, gpte, &gfn);
+	uint64_t spte = xi_leaf_of(f->x, s, gpte, 0);
 
 	if (!spte)
 		return;
 	xi_note_snap(s, j, gpte);
-	xi_set(f->x, s, j, spte, XI_HEAD_FRAME | gfn);
+	xi_set(f->x, s, j, spte, XI_HEAD_FRAME | xi_leaf_gfn(gpte));
 	f->v->stats.count[MMU_CNT_WINDOW]++;
 }
 

@@ -49,54 +49,34 @@ static void del(struct xi *x, struct xi_spage *s, unsigned i) MMU_LOCKED
 		*xi_head(x, l->head) = l->next;
 }
 
-static bool is_local(const struct xi_spage *s, uint64_t spte)
-{
-	return xi_is_leaf(s, spte) && !(spte & SPTE_GLOBAL);
-}
-
-/* Somebody's hardware may know more than the shadow now. */
-static void note_stale(struct xi *x, const struct xi_spage *s) MMU_LOCKED
-{
-	if (GUARD(I17_STALE))
-		x->stale = x->everybody;
-	if (s->key.role.level > 1) {
-		x->wide = x->everybody;
-		x->nr_turns++;
-	}
-}
-
 static void undo(struct xi *x, struct xi_spage *s, unsigned i, uint64_t old) MMU_LOCKED
 {
 	if (GUARD(I7_UNLINK))
 		del(x, s, i);
+	s->used[i / 64] &= ~BIT(i % 64);
 	s->nr_present--;
-	s->nr_local -= is_local(s, old);
-	note_stale(x, s);
+	s->nr_local -= xi_is_local(s, old);
+	xi_note_stale(x, s);
 }
 
 void xi_set(struct xi *x, struct xi_spage *s, unsigned i, uint64_t spte, uint64_t head)
 {
 	uint64_t old = s->page.spt[i];
 
-	x->nr_changes++;
 	if (old && spte && s->link[i].head == head) {
-		__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
-		s->nr_local += is_local(s, spte) - is_local(s, old);
-		note_stale(x, s);
+		xi_change(x, s, i, spte);
 		return;
 	}
+	x->nr_changes++;
 	if (old)
 		undo(x, s, i, old);
 	__atomic_store_n(&s->page.spt[i], spte, __ATOMIC_RELAXED);
 	if (!spte)
 		return;
 	add(x, s, i, head);
+	s->used[i / 64] |= BIT(i % 64);
 	s->nr_present++;
-	s->nr_local += is_local(s, spte);
-	if (i < s->lo)
-		s->lo = i;
-	if (i > s->hi)
-		s->hi = i;
+	s->nr_local += xi_is_local(s, spte);
 }
 
 void xi_forbid_write(struct xi *x, struct xi_spage *s, unsigned i)

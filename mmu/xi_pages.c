@@ -86,11 +86,11 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 	}
 	s = (struct xi_spage *)mmu_pool_take(&x->pool);
 	s->key = *key;
+	s->rights_and = (key->role.w ? PTE_W : 0) | (key->role.u ? PTE_U : 0) | PTE_NX;
+	s->rights_or = key->role.nx ? PTE_NX : 0;
 	s->state = XI_LIVE;
 	s->parents = 0;
 	s->roots = 0;
-	s->lo = SPTE_ENTRIES;
-	s->hi = 0;
 	s->nr_present = s->nr_local = 0;
 	s->window_end = SPTE_ENTRIES;
 	s->calm = s->writes = 0;
@@ -131,12 +131,11 @@ static bool is_orphan(const struct xi_spage *s) MMU_LOCKED
 
 static void drop_entries(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED
 {
-	for (unsigned i = s->lo; i <= s->hi; i++) {
+	xi_for_each_used(i, s)
+	{
 		uint64_t old = s->page.spt[i];
 		struct xi_spage *child;
 
-		if (!old)
-			continue;
 		child = deep && !xi_is_leaf(s, old) ? xi_child(x, s, i) : NULL;
 		xi_set(x, s, i, 0, 0);
 		if (child && is_orphan(child))

@@ -99,46 +99,51 @@ static void set_hw(struct mmu_vcpu *v) MMU_LOCKED
 		v->hw.root = pfn_to_hpa(t->root[0] ? t->root[0]->page.pfn : t->nothing);
 }
 
-/* A new address space shares most of its tables with others (the kernel's half): those are
- * linked at once, where each would cost a fault. */
-static void link_shared(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED
+/* What the guest has in both, the kernel's half as a rule, leads to the same tables: it is linked
+ * at once, where each entry would cost a fault. `like` is in step, and so says what its do. */
+static void link_as(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+		    const struct xi_spage *like) MMU_LOCKED
 {
-	for (unsigned i = 0; i < SPTE_ENTRIES; i++) {
-		uint64_t gpte = xi_guest_entry(s, i);
+	xi_for_each_used(i, like)
+	{
+		uint64_t spte = like->page.spt[i];
 
-		if ((gpte & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
-			xi_link_known(x, s, i, gpte);
+		if (!spte_is_large(spte) && xi_guest_entry(s, i) == xi_guest_entry(like, i))
+			xi_set(x, s, i, spte, like->link[i].head);
 	}
 	if (GUARD(I2_NEW_PATH))
 		xi_sync_below(x, v, s);
 }
 
-static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v,
-				 const struct xi_key *k) MMU_LOCKED
+/* `like`: the root that was there before, or NULL. */
+static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k,
+				 const struct xi_spage *like) MMU_LOCKED
 {
 	struct xi_spage *s = xi_new(x, v, k);
 
 	if (!s)
 		return NULL;
 	xi_count(v, MMU_CNT_NEW_ROOT);
-	if (!k->role.direct && xi_has(x, MMU_OPT_PREFILL))
-		link_shared(x, v, s);
+	if (like && !k->role.direct && like->key.role.word == k->role.word &&
+	    !xi_is_loose(x, like->key.gfn) && xi_has(x, MMU_OPT_PREFILL))
+		link_as(x, v, s, like);
 	return s;
 }
 
-/* Root number `i` is another one now. */
+/* Root number `i` is another one now: `k`, or none. Parts of an address space that were not used
+ * in the one before are left for the fault that needs them. */
 static void change_root(struct xi *x, struct mmu_vcpu *v, unsigned i,
 			const struct xi_key *k) MMU_LOCKED
 {
 	struct xi_vcpu *t = v->priv;
 	struct xi_spage *s = NULL;
 
-	put(x, t, i);
 	if (k && k->gfn < x->mmu->config.frames) {
 		s = xi_find(x, k);
-		if (!s && k->role.level == XI_TOP_4LEVEL)
-			s = new_root(x, v, k);
+		if (!s && (t->root[i] || k->role.level == XI_TOP_4LEVEL))
+			s = new_root(x, v, k, t->root[i]);
 	}
+	put(x, t, i);
 	if (s)
 		set(t, i, s);
 }
@@ -181,7 +186,7 @@ struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
 		return NULL;
 	s = xi_find(x, &k);
 	if (!s)
-		s = new_root(x, v, &k);
+		s = new_root(x, v, &k, NULL);
 	else if (GUARD(I2_NEW_PATH))
 		xi_sync_below(x, v, s);
 	if (!s)

@@ -6,27 +6,14 @@
  * changed since. An absent one needs no look: its next use faults and walks (I2). A table may
  * be compared and stay OOS: that is a moment, valid for the flush at hand.
  */
-#include "mmu/xi.h"
+#include "mmu/xi_leaf.h"
 
 #define CALM 4 /* flushes in a row without a change after which a table is protected again */
 #define CALM_AT_ONCE 8
 
-/* Words of the snapshot and the guest's table are compared; each is one entry or two. */
-static cold bool refresh_word(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
-			      unsigned k) MMU_LOCKED
-{
-	unsigned each = s->key.role.mode == PAGING_2LEVEL ? 2 : 1;
-	bool changed = false;
+#define BLOCK 8u /* words of the guest's table that are compared at once: a cache line */
 
-	for (unsigned i = k * each; i < (k + 1) * each; i++)
-		changed |= xi_refresh_leaf(x, s, i, false);
-	if (changed)
-		xi_count(v, MMU_CNT_SYNC_ENTRY);
-	return true;
-}
-
-#define BLOCK 8u /* words looked at without asking whether it is the end: three instructions each */
-
+/* Without asking whether it is the end: three instructions a word. */
 static always_inline bool differs(const uint64_t *guest, const uint64_t *snap)
 {
 #pragma GCC unroll 8
@@ -36,32 +23,53 @@ static always_inline bool differs(const uint64_t *guest, const uint64_t *snap)
 	return false;
 }
 
-static cold bool refresh_block(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
-			       unsigned from) MMU_LOCKED
+/* A word is `each` entries, one or two. */
+static always_inline bool refresh_block(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+					unsigned from, unsigned each) MMU_LOCKED
 {
 	const uint64_t *guest = (const void *)s->guest;
+	unsigned changed = 0;
+
+	for (unsigned k = from; k < from + BLOCK; k++) {
+		if (__atomic_load_n(&guest[k], __ATOMIC_RELAXED) == s->snap[k])
+			continue;
+		for (unsigned i = k * each; i < (k + 1) * each; i++)
+			changed += xi_renew_leaf(x, s, i, false);
+	}
+	if (v)
+		v->stats.count[MMU_CNT_SYNC_ENTRY] += changed;
+	return changed;
+}
+
+/* Blocks with a present entry are compared; `each`: entries a word. */
+static always_inline bool sync_blocks(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
+				      unsigned each) MMU_LOCKED
+{
+	const uint64_t *guest = (const void *)s->guest, *snap = s->snap;
+	const uint64_t block = BIT(BLOCK * each) - 1; /* bits of a block's entries */
 	bool changed = false;
 
-	for (unsigned k = from; k < from + BLOCK; k++)
-		if (__atomic_load_n(&guest[k], __ATOMIC_RELAXED) != s->snap[k])
-			changed |= refresh_word(x, v, s, k);
+	for (unsigned i = 0; i < SPTE_ENTRIES; i += 64) {
+		uint64_t used = s->used[i / 64];
+
+		while (used) {
+			unsigned bit = (unsigned)__builtin_ctzll(used) & ~(BLOCK * each - 1);
+			unsigned k = (i + bit) / each;
+
+			used &= ~(block << bit);
+			if (unlikely(differs(guest + k, snap + k)))
+				changed |= refresh_block(x, v, s, k, each);
+		}
+	}
 	return changed;
 }
 
 bool xi_sync(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
 {
-	unsigned shift = s->key.role.mode == PAGING_2LEVEL ? 1 : 0;
-	unsigned k = (s->lo >> shift) & ~(BLOCK - 1), end = (s->hi >> shift) + 1u;
-	const uint64_t *guest = (const void *)s->guest, *snap = s->snap;
-	bool changed = false;
-
 	xi_count(v, MMU_CNT_SYNC_TABLE);
-	if (!s->nr_present)
-		return false;
-	for (; k < end; k += BLOCK)
-		if (unlikely(differs(guest + k, snap + k)))
-			changed |= refresh_block(x, v, s, k);
-	return changed;
+	if (unlikely(s->key.role.mode == PAGING_2LEVEL))
+		return sync_blocks(x, v, s, sizeof(uint64_t) / sizeof(uint32_t));
+	return sync_blocks(x, v, s, 1);
 }
 
 /* Does a way lead from `top` to `s`? Where several lead up from below its level, yes. */
