@@ -109,7 +109,7 @@ static void link_shared(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MM
 		if ((gpte & (PTE_P | PTE_A)) == (PTE_P | PTE_A))
 			xi_link_known(x, s, i, gpte);
 	}
-	if (GUARD(I2_NEW_PATH))
+	if (GUARD(I2_NEW_ROOT))
 		xi_sync_below(x, v, s);
 }
 

@@ -207,6 +207,26 @@ static void i2_new_pae_root_in_step(void **state)
 	end();
 }
 
+/* The same with a directory that is new: what it leads to is not. */
+static void i2_new_pae_directory_in_step(void **state)
+{
+	struct mmu_config c = config_of(state);
+
+	guest_start_with(&c, 2);
+	tables_pae();
+	identity(T1, sizeof(uint64_t));
+	map_at_start(1, (DATA + V(1)) | ALL);
+	map_at_start(2, (DATA + V(2)) | ALL);
+	fake_write64(T3B + 8, T2B | P);
+	fake_write64(T2B, T1 | ALL);
+	both_set_regs(PG | WP | PE, T3, PAE, 0);
+	assert_int_equal(mmu_set_cr3(&g->v, T3B), 0);
+	leave_t1_behind();
+	cpu_reaches(&g->v, (1 << 30) + V(2), RD, DATA + V(2));
+	cpu_reaches(&g->v, (1 << 30) + V(1), RD, DATA + V(0x20));
+	end();
+}
+
 static void other_remaps_page_1(void)
 {
 	fake_write64(T1 + 8, (DATA + V(0x30)) | ALL);
@@ -459,6 +479,7 @@ int main(void)
 		cmocka_unit_test(i2_new_root_leads_in_step),
 		cmocka_unit_test(i2_global_table_new_to_the_vcpu),
 		cmocka_unit_test(i2_new_pae_root_in_step),
+		cmocka_unit_test(i2_new_pae_directory_in_step),
 		cmocka_unit_test(i2_what_is_filled_is_current),
 		cmocka_unit_test(i2_leaf_that_is_filled_is_current),
 		cmocka_unit_test(i2_no_fault_from_a_stale_walk),
