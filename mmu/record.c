@@ -122,12 +122,8 @@ cold void mmu_rec_walk(struct mmu_vcpu *v, enum mmu_rec kind, gva_t va, unsigned
 
 void mmu_rec_set_ad(struct mmu_vcpu *v, gpa_t at, unsigned bytes, uint64_t old, uint64_t new)
 {
-	struct mmu_rec_ring *r = v->rec;
-
-	if (!r)
-		return;
-	mmu_rec_entry(r, at, bytes, old);
-	mmu_rec_learn(r->recorder, at, bytes, new); /* a replay sets them itself */
+	mmu_rec_entry(v->rec, at, bytes, old);
+	mmu_rec_learn(v->rec->recorder, at, bytes, new); /* a replay sets them itself */
 }
 
 static void put_call(struct mmu_vcpu *v, enum mmu_rec kind, unsigned arg, const uint64_t *word,
@@ -178,8 +174,6 @@ cold void mmu_rec_update(struct mmu *m, gpa_t gpa, unsigned len, const void *hos
 
 cold void mmu_rec_unshadow(struct mmu_vcpu *v, gpa_t gpa, bool done)
 {
-	if (!v->rec)
-		return;
 	mmu_rec_touch(v->rec, gpa_to_gfn(gpa).v);
 	mmu_rec_put(v->rec, MMU_REC_UNSHADOW, done, &gpa.v, 1);
 	mmu_rec_end_call(v->rec);

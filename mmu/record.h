@@ -40,7 +40,8 @@ void mmu_rec_walk(struct mmu_vcpu *v, enum mmu_rec kind, gva_t va, unsigned acce
 /* PDPTEs were read at `at`, for a call that has not returned. */
 void mmu_rec_pdptes(struct mmu_vcpu *v, uint64_t at, const uint64_t *pdpte) MMU_UNLOCKED;
 
-/* With mmu_lock. `old` was in an entry before A or D was set; guest memory at `host` was written. */
+/* With mmu_lock, under which the recorder is on. `old` was in an entry before A or D was set;
+ * guest memory at `host` was written. */
 void mmu_rec_set_ad(struct mmu_vcpu *v, gpa_t at, unsigned bytes, uint64_t old,
 		    uint64_t new) MMU_LOCKED;
 void mmu_rec_update(struct mmu *m, gpa_t gpa, unsigned len, const void *host) MMU_LOCKED;

@@ -87,7 +87,7 @@ static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) 
 {
 	if (!child->key.role.direct && !child->parents && !child->roots)
 		xi_zap(x, child, true);
-	while (s->state == XI_LIVE && !s->roots) {
+	while (!s->roots) {
 		struct xi_spage *parent = s->parents ? xi_entry_page(x, s->parents) : NULL;
 
 		if (!parent || xi_entry_next(x, s->parents))
@@ -97,8 +97,6 @@ static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) 
 		if (s->nr_present && !s->roots)
 			return;
 	}
-	if (s->state != XI_LIVE)
-		return;
 	s->torn = true;
 	if (s->key.role.level == XI_TOP_4LEVEL)
 		abandon(x, s);

@@ -83,7 +83,7 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 {
 	struct xi_spage *child;
 
-	if (!s->key.role.direct && GUARD(I2_CURRENT) &&
+	if (!s->key.role.direct && GUARD(I2_CURRENT_TABLE) &&
 	    !xi_is_current(s, i, f->w->gpte[s->key.role.level]))
 		return NULL;
 	child = xi_find(f->x, k);

@@ -77,8 +77,6 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 	struct p2m_entry e = { .kind = P2M_NONE };
 	struct xi_spage *s;
 
-	if (key->gfn >= x->mmu->config.frames)
-		return NULL;
 	if (!key->role.direct) {
 		e = mmu_p2m_lookup(x->mmu, GFN(key->gfn));
 		if (e.kind == P2M_NONE)
@@ -107,10 +105,6 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
 static void free_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
 	s->state = XI_FREE;
-	if (!GUARD(I17_LIMBO)) {
-		mmu_pool_put(&x->pool, &s->page);
-		return;
-	}
 	s->page.next_free = x->limbo;
 	x->limbo = &s->page;
 	x->nr_limbo++;
@@ -219,7 +213,7 @@ static void know_nothing_of(struct xi *x, unsigned vcpus) MMU_LOCKED
 {
 	x->stale &= ~vcpus;
 	x->wide &= ~vcpus;
-	if (!x->stale && unlikely(x->limbo))
+	if (unlikely(x->limbo) && (!x->stale || !GUARD(I17_LIMBO)))
 		leave_limbo(x);
 }
 

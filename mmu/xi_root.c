@@ -111,7 +111,7 @@ static void link_as(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
 		if (!spte_is_large(spte) && xi_guest_entry(s, i) == xi_guest_entry(like, i))
 			xi_set(x, s, i, spte, like->link[i].head);
 	}
-	if (GUARD(I2_NEW_PATH))
+	if (GUARD(I2_NEW_ROOT))
 		xi_sync_below(x, v, s);
 }
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # `make coverage`: the unit tests and fuzz corpora that link mmu/ or the emulator, once more
-# with clang's counters. Other programs join by COVER += NAME, NAME_SRCS := ... and optional
-# NAME_ARGS := ... in a fragment that the Makefile includes before this one.
+# with clang's counters. Other programs (tests/model's) join by COVER += NAME, NAME_SRCS := ... and
+# optional NAME_ARGS := ... in a fragment that the Makefile includes before this one.
 
 COVER_CC ?= clang
 COVERED := mmu/%.c hv/emul_%.c

@@ -33,5 +33,12 @@ model: $(B)/model/run $(B)/model/replay ## random streams through the MMU's mode
 model-check: $(B)/model/run $(B)/model/replay $(B)/model/record
 	@tests/model/check.sh $(B)/model $(MODEL_CHECK_OPS) $(MODEL_CHECK_AUDITED)
 
+# of `make coverage`; the random driver forks, so it is the recorder's that runs there
+COVER += model_record model_replay
+model_record_SRCS := tests/model/main_record.c $(MODEL_SRCS)
+model_record_ARGS := 100000 2
+model_replay_SRCS := tests/model/main_replay.c $(MODEL_SRCS)
+model_replay_ARGS := $(wildcard tests/model/recordings/*)
+
 .PHONY: model model-check
 CHECK_STEPS += model-check

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Which mutant this process is: MMU_MUTANT in its environment, read before main(). */
+/* Which mutant this process is: MMU_MUTANT=NAME[:FILE] in its environment, read before main(). */
 #include "tests/mutate/mutant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum mutant mmu_mutant;
+const char *mmu_mutant_file = "";
 
 #define MUTANT(name) #name,
 static const char *const names[] = {
@@ -17,16 +17,19 @@ static const char *const names[] = {
 
 static void __attribute__((constructor)) choose(void)
 {
-	const char *name = getenv("MMU_MUTANT");
+	const char *mutant = getenv("MMU_MUTANT");
+	size_t len = mutant ? strcspn(mutant, ":") : 0;
 
-	for (unsigned i = 0; name && i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(names[i], name) != 0)
+	for (unsigned i = 0; mutant && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strlen(names[i]) != len || strncmp(names[i], mutant, len) != 0)
 			continue;
 		mmu_mutant = (enum mutant)i;
+		if (mutant[len])
+			mmu_mutant_file = mutant + len + 1;
 		return;
 	}
-	if (!name)
+	if (!mutant)
 		return;
-	fprintf(stderr, "no such mutant: %s\n", name);
+	fprintf(stderr, "no such mutant: %s\n", mutant);
 	exit(2);
 }

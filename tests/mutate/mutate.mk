@@ -2,15 +2,21 @@
 # Takes out, one at a time, the code that keeps an invariant, and shows that a test notices.
 
 MUTATE_OPS ?= 20000000
-MUTATE_TESTS := test_walk test_perm test_vtlb
+# the unit tests that link the library: cheaper than the models, so first
+MUTATE_TESTS := $(foreach t,$(UNIT),$(if $(filter mmu/mmu.c,$($(t)_SRCS)),$(t)))
 MUTATE_CFLAGS := $(MODEL_CFLAGS) -I$(B)/mutate -include tests/mutate/mutant.h
 MUTATE_OBJS := $(patsubst %.c,$(B)/mutate/obj/%.o,$(wildcard mmu/*.c) tests/mutate/mutant.c)
 MUTATE_PROGRAMS := $(B)/mutate/run $(MUTATE_TESTS:%=$(B)/mutate/%)
 
-$(B)/mutate/mutants.h: $(filter-out mmu/guard.h,$(wildcard mmu/*.[ch])) tests/mutate/mutate.mk
+# NAME:FILE a line; a name stands once in a file
+$(B)/mutate/mutants: $(filter-out mmu/guard.h,$(wildcard mmu/*.[ch])) tests/mutate/mutate.mk
 	@mkdir -p $(@D)
-	$(Q)sed -n 's/GUARD(\(I[0-9A-Z_]*\))/\nMUTANT(\1)\n/gp' $(filter mmu/%,$^) | \
-		grep '^MUTANT' | sort -u >$@
+	$(Q)grep -o 'GUARD(I[0-9A-Z_]*)' $(filter mmu/%,$^) | \
+		sed 's/\(.*\):GUARD(\(.*\))/\2:\1/' | LC_ALL=C sort -V >$@
+	$(Q)twice=$$(uniq -d $@); [ -z "$$twice" ] || { echo "twice in a file: $$twice"; rm $@; exit 1; }
+
+$(B)/mutate/mutants.h: $(B)/mutate/mutants
+	$(Q)sed 's/\(.*\):.*/MUTANT(\1)/' $< | sort -u >$@
 
 $(B)/mutate/obj/%.o: %.c $(B)/mutate/mutants.h
 	@mkdir -p $(@D)

@@ -10,7 +10,7 @@
 #define LOW_FRAMES 16u
 #define HOST_PFN UINT64_C(0x200000) /* shadow pages, above 4 GiB */
 #define HOST_FRAMES 4096u
-#define MAX_RANGES 32
+#define MAX_RANGES 64
 
 struct range {
 	uint64_t gfn, n, pfn;

@@ -14,3 +14,5 @@ test_audit_SRCS := tests/unit/test_audit.c $(MMU_LIB)
 UNIT += test_xi test_xi_ways
 test_xi_SRCS := tests/unit/test_xi.c $(MMU_LIB)
 test_xi_ways_SRCS := tests/unit/test_xi_ways.c $(MMU_LIB)
+UNIT += test_record
+test_record_SRCS := tests/unit/test_record.c $(MMU_LIB)

@@ -164,6 +164,29 @@ static void i2_new_root_leads_in_step(void **state)
 	end();
 }
 
+/* A global table out of sync under a root that v loads now: v has used nothing of it, so that no
+ * entry of it may be what the guest's table has no more. */
+static void i2_global_table_new_to_the_vcpu(void **state)
+{
+	const uint64_t va = UINT64_C(5) << 39;
+	struct mmu_config c = config_of(state);
+
+	start_tables(&c);
+	fake_write64(T4B, T3 | ALL);
+	fake_write64(T4B + 8 * 5, T3B | ALL);
+	fake_write64(T3B, T2B | ALL);
+	fake_write64(T2B, T1B | ALL);
+	fake_write64(T1B + 8, (DATA + V(1)) | ALL | G);
+	fake_write64(T1B + 16, (DATA + V(2)) | ALL | G);
+	run_tables();
+	assert_int_equal(mmu_set_cr3(&g->v2, T4B), 0);
+	cpu_reaches(&g->v2, va + V(1), RD, DATA + V(1));
+	store(&g->v2, T1B + 8, (DATA + V(0x20)) | ALL | G);
+	assert_int_equal(mmu_set_cr3(&g->v, T4B), 0);
+	cpu_reaches(&g->v, va + V(1), RD, DATA + V(0x20));
+	end();
+}
+
 /* A page directory that comes under a PDPTE, where roots are made late. */
 static void i2_new_pae_root_in_step(void **state)
 {
@@ -176,6 +199,26 @@ static void i2_new_pae_root_in_step(void **state)
 	map_at_start(2, (DATA + V(2)) | ALL);
 	fake_write64(T3B, T2B | P);
 	fake_write64(T3B + 8, T2 | P); /* a GiB up */
+	both_set_regs(PG | WP | PE, T3, PAE, 0);
+	assert_int_equal(mmu_set_cr3(&g->v, T3B), 0);
+	leave_t1_behind();
+	cpu_reaches(&g->v, (1 << 30) + V(2), RD, DATA + V(2));
+	cpu_reaches(&g->v, (1 << 30) + V(1), RD, DATA + V(0x20));
+	end();
+}
+
+/* The same with a directory that is new: what it leads to is not. */
+static void i2_new_pae_directory_in_step(void **state)
+{
+	struct mmu_config c = config_of(state);
+
+	guest_start_with(&c, 2);
+	tables_pae();
+	identity(T1, sizeof(uint64_t));
+	map_at_start(1, (DATA + V(1)) | ALL);
+	map_at_start(2, (DATA + V(2)) | ALL);
+	fake_write64(T3B + 8, T2B | P);
+	fake_write64(T2B, T1 | ALL);
 	both_set_regs(PG | WP | PE, T3, PAE, 0);
 	assert_int_equal(mmu_set_cr3(&g->v, T3B), 0);
 	leave_t1_behind();
@@ -434,7 +477,9 @@ int main(void)
 		cmocka_unit_test(i2_new_entry_needs_no_flush),
 		cmocka_unit_test(i2_new_entry_leads_in_step),
 		cmocka_unit_test(i2_new_root_leads_in_step),
+		cmocka_unit_test(i2_global_table_new_to_the_vcpu),
 		cmocka_unit_test(i2_new_pae_root_in_step),
+		cmocka_unit_test(i2_new_pae_directory_in_step),
 		cmocka_unit_test(i2_what_is_filled_is_current),
 		cmocka_unit_test(i2_leaf_that_is_filled_is_current),
 		cmocka_unit_test(i2_no_fault_from_a_stale_walk),

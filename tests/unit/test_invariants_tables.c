@@ -347,6 +347,40 @@ static void i10_latched_where_the_manual_says(void **state)
 	}
 }
 
+static void p2m_of_t3(uint64_t pfn)
+{
+	fake_map(T3 >> 12, 1, pfn, P2M_RAM, false);
+	__atomic_fetch_add(&g->mmu.p2m_gen, 1, __ATOMIC_RELEASE);
+}
+
+static void t3_is_back(void)
+{
+	p2m_of_t3(fake_pfn(T3 >> 12));
+}
+
+static void t3_is_away(void)
+{
+	p2m_of_t3(fake_pfn(T4B >> 12));
+	fake_on_lookup = t3_is_back;
+}
+
+/* PDPTEs that were read in a frame which another one has replaced are not those of the guest. */
+static void i10_latched_from_the_guests_frame(void **state)
+{
+	struct mmu_config c = config_of(state);
+
+	guest_start_with(&c, 1);
+	tables_pae();
+	map_at_start(1, (DATA + V(1)) | ALL);
+	fake_write64(T4B, T2B | P); /* an empty directory */
+	fake_on_lookup = t3_is_away;
+	mode_pae(0, 0);
+	assert_null(fake_on_lookup);
+	assert_int_equal(g->v.pdpte[0], T2 | P);
+	cpu_reaches(&g->v, V(1), RD, DATA + V(1));
+	end();
+}
+
 /* ---- I18 ---- */
 
 /* A write to a table above level 1 is seen at once, and that never goes out of step. */
@@ -426,6 +460,7 @@ int main(void)
 		cmocka_unit_test(i8_every_mapping_is_found),
 		cmocka_unit_test(i10_pdptes_are_registers),
 		cmocka_unit_test(i10_latched_where_the_manual_says),
+		cmocka_unit_test(i10_latched_from_the_guests_frame),
 		cmocka_unit_test(i18_only_leaf_tables_go_out_of_sync),
 		cmocka_unit_test(i18_invlpg_means_the_whole_1g_page),
 		cmocka_unit_test(i18_invlpg_means_the_whole_4m_page),

@@ -276,6 +276,112 @@ static void test_reclaim_of_empty_orphans(void **state)
 	end();
 }
 
+/* More leaf tables than may be out of sync, all born so. */
+static void test_oldest_makes_room_for_the_newborn(void **state)
+{
+	(void)state;
+	guest_born_oos = true;
+	start_leaves();
+	for (unsigned i = 0; i < LEAVES; i++)
+		cpu_reaches(&g->v, LEAF_VA(i), RD, DATA + V(i));
+	assert_int_equal(summary().oos, 64);
+	for (unsigned i = 0; i < LEAVES; i++)
+		write_leaf(i, 0, (DATA + V(0x80 + i)) | ALL);
+	assert_int_equal(mmu_set_cr3(&g->v, T4), 0);
+	for (unsigned i = 0; i < LEAVES; i++)
+		cpu_reaches(&g->v, LEAF_VA(i), RD, DATA + V(0x80 + i));
+	end();
+	guest_born_oos = false;
+}
+
+/* Between two address spaces that share a half: the other half's entry of both leads to the
+ * global tables, which could be used before and are not compared. */
+static void test_shared_global_table_is_not_compared(void **state)
+{
+	const uint64_t va = UINT64_C(256) << 39;
+	struct mmu_config c = config();
+
+	(void)state;
+	start_tables(&c);
+	fake_write64(T4B, T3 | ALL);
+	fake_write64(T4 + 8 * 256, T3B | ALL);
+	fake_write64(T4B + 8 * 256, T3B | ALL);
+	fake_write64(T3B, T2B | ALL);
+	fake_write64(T2B, T1B | ALL);
+	fake_write64(T1B + 8, (DATA + V(1)) | ALL | G);
+	run_tables();
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(mmu_set_cr3(&g->v, i ? T4 : T4B), 0);
+		cpu_reaches(&g->v, va + V(1), RD, DATA + V(1));
+	}
+	store(&g->v, T1B + 8, (DATA + V(0x20)) | ALL | G);
+	assert_int_equal(summary().oos, 1);
+	memset(g->v.stats.count, 0, sizeof(g->v.stats.count));
+	assert_int_equal(mmu_set_cr3(&g->v, T4B), 0);
+	assert_int_equal(g->v.stats.count[MMU_CNT_SYNC_TABLE], 0);
+	mmu_invlpg(&g->v, GVA(va + V(1)));
+	cpu_reaches(&g->v, va + V(1), RD, DATA + V(0x20));
+	end();
+}
+
+/* ---- torn down ---- */
+
+/* A directory is cleared; what is above it leads to another one still, and stays. */
+static void test_torn_directory_beside_another(void **state)
+{
+	const uint64_t va = UINT64_C(1) << 39;
+	struct mmu_config c = config();
+
+	(void)state;
+	start_tables(&c);
+	fake_write64(T4 + 8, T3B | ALL);
+	fake_write64(T3B, T2 | ALL);
+	fake_write64(T3B + 8, T2B | ALL);
+	fake_write64(T2B, T1B | ALL);
+	fake_write64(T1B, DATA | ALL);
+	run_tables();
+	cpu_reaches(&g->v, va + V(1), RD, DATA + V(1));
+	cpu_reaches(&g->v, va + 0x40000000, RD, DATA);
+	host_writes(T2B, 0, 8);
+	assert_true(in_shadow(va + V(1), RD));
+	mmu_invlpg(&g->v, GVA(va + 0x40000000));
+	cpu_injects(&g->v, va + 0x40000000, RD, 0);
+	cpu_gets(&g->v, T3B, WR, MMU_EMULATE);
+	end();
+}
+
+/* An address space is taken down by its 512 GiB slots: with the first go the tables of its own
+ * under others, and the root may be written, or told of again; what it shares stays. */
+static void test_root_torn_down_slot_by_slot(void **state)
+{
+	struct mmu_config c = config();
+	unsigned before;
+
+	(void)state;
+	start_tables(&c);
+	fake_write64(T4B, T3 | ALL);
+	run_tables();
+	cpu_reaches(&g->v2, V(1), RD, DATA + V(1));
+	assert_int_equal(mmu_set_cr3(&g->v, T4B), 0);
+	before = summary().tracked;
+	for (unsigned i = 1; i < 3; i++) {
+		const uint64_t t3 = V(LEAF + i);
+
+		fake_write64(T4B + 8 * i, t3 | ALL);
+		fake_write64(t3, T2 | ALL);
+		cpu_reaches(&g->v, ((uint64_t)i << 39) + V(1), RD, DATA + V(1));
+	}
+	assert_int_equal(summary().tracked, before + 2);
+	host_writes(T4B + 8, 0, 8);
+	assert_int_equal(summary().tracked, before);
+	host_writes(T4B, 0, 8); /* shared with T4 */
+	assert_int_equal(summary().tracked, before);
+	cpu_injects(&g->v, V(1), RD, 0);
+	cpu_reaches(&g->v2, V(1), RD, DATA + V(1));
+	assert_int_equal(mmu_set_cr3(&g->v, T4), 0);
+	end();
+}
+
 /* ---- loose tables ---- */
 
 static void let_loose(uint64_t va, uint64_t table)
@@ -338,6 +444,10 @@ int main(void)
 		cmocka_unit_test(test_oldest_out_of_sync_is_nobodys),
 		cmocka_unit_test(test_empty_table_out_of_sync),
 		cmocka_unit_test(test_reclaim_of_empty_orphans),
+		cmocka_unit_test(test_oldest_makes_room_for_the_newborn),
+		cmocka_unit_test(test_shared_global_table_is_not_compared),
+		cmocka_unit_test(test_torn_directory_beside_another),
+		cmocka_unit_test(test_root_torn_down_slot_by_slot),
 		cmocka_unit_test(test_loose_table_is_behind),
 		cmocka_unit_test(test_third_loose_table),
 	};
