@@ -202,8 +202,8 @@ static void xi_audit_notices_wrong_counts(void **state)
 	WRONG(pt->nr_local, pt->nr_local + 1, 16, "a count of entries");
 	WRONG(pt->roots, 1, 16, "a count of roots");
 	WRONG(table(4)->roots, 1, 16, "a count of roots");
-	WRONG(pt->lo, 1, 7, "outside lo..hi");
-	WRONG(pt->hi, 1, 7, "outside lo..hi");
+	WRONG(pt->used[0], pt->used[0] & ~UINT64_C(1), 7, "marked as used");
+	WRONG(pt->used[7], 1, 7, "marked as used");
 	WRONG(region->nr_tables, 0, 16, "a region's count");
 	WRONG(xi()->nr_oos, 1, 16, "tables out of sync");
 	WRONG(xi()->nr_limbo, 1, 16, "pool");
