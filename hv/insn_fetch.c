@@ -61,18 +61,6 @@ static bool same_short_bytes(const uint8_t *code, const uint8_t *bytes, unsigned
 	return (a ^ b) << (64 - 8 * n) == 0;
 }
 
-/* The place was forgotten, or never known: ask the shadow, as the processor would. */
-static bool find_code(struct vcpu *v, struct insn_cache_entry *e)
-{
-	hpa_t hpa;
-
-	if ((e->la & ~PAGE_MASK) + e->insn.len > PAGE_SIZE || !mmu_peek(&v->mmu, GVA(e->la), &hpa))
-		return false;
-	e->code = hpa_to_ptr(hpa);
-	e->generation = v->icache->generation;
-	return true;
-}
-
 /* Entries of another region than the latest one don't hear of page flushes there. */
 static void note_region(struct insn_cache *c, uint64_t la)
 {
@@ -95,7 +83,6 @@ static void refuse(struct vcpu *v, const struct insn *undefined)
 		vcpu_inject_gp(v);
 }
 
-/* Apart from the usual case, which then needs no stack. */
 static __attribute__((noinline)) const struct insn *
 decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 {
@@ -103,10 +90,6 @@ decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 	unsigned n;
 	int err;
 
-	note_region(v->icache, la);
-	if (e->la == la && e->insn.mode == mode && e->insn.len && find_code(v, e) &&
-	    memcmp(e->code, e->insn.bytes, e->insn.len) == 0)
-		return &e->insn;
 	e->la = la;
 	e->generation = v->icache->generation - 1;
 	n = fetch(v, la, bytes);
@@ -119,6 +102,25 @@ decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
 	return n && err != -EINVAL ? &outside : NULL;
 }
 
+/* The place was forgotten, or never known: ask the shadow, as the processor would. Apart from the
+ * usual case, which then needs no stack. */
+static __attribute__((noinline)) const struct insn *
+find_or_decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned mode)
+{
+	hpa_t hpa;
+
+	note_region(v->icache, la);
+	if (e->la != la || e->insn.mode != mode || !e->insn.len ||
+	    (la & ~PAGE_MASK) + e->insn.len > PAGE_SIZE || !mmu_peek(&v->mmu, GVA(la), &hpa))
+		return decode(v, e, la, mode);
+	e->code = hpa_to_ptr(hpa);
+	e->generation = v->icache->generation;
+	if (same_short_bytes(e->code, e->insn.bytes, e->insn.len) ||
+	    memcmp(e->code, e->insn.bytes, e->insn.len) == 0)
+		return &e->insn;
+	return decode(v, e, la, mode);
+}
+
 const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode)
 {
 	struct insn_cache *c = v->icache;
@@ -128,7 +130,7 @@ const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode)
 	if (likely(e->la == la && e->generation == c->generation && e->insn.mode == mode &&
 		   same_short_bytes(e->code, e->insn.bytes, e->insn.len)))
 		return &e->insn;
-	return decode(v, e, la, mode);
+	return find_or_decode(v, e, la, mode);
 }
 
 const struct insn *vcpu_insn(struct vcpu *v)

@@ -136,8 +136,7 @@ static void forbid_frame(struct xi *x, uint64_t gfn) MMU_LOCKED
 /* All of a spage, whatever it maps; large leaves go. */
 static void forbid_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
-	xi_for_each_used(i, s)
-	{
+	xi_for_each_used(i, s) {
 		if (s->key.role.level == 1)
 			xi_forbid_write(x, s, i);
 		else if (spte_is_large(s->page.spt[i]))

@@ -35,6 +35,7 @@
 #define XI_MAX_OOS 64 /* tables; the oldest is brought back when there are more */
 #define XI_MAX_LOOSE 2
 #define XI_NO_FRAME (~UINT64_C(0))
+#define XI_NO_SOURCE (~UINT64_C(0)) /* reserved bits: no register holds it */
 #define XI_LONGEST_PATH 4 /* spages that one fill may take */
 
 /* The second half of the key. Rights are those of all guest entries above the table, so that a
@@ -158,6 +159,7 @@ struct xi {
 struct xi_vcpu {
 	union xi_role role; /* of its roots */
 	struct xi_spage *root[XI_ROOTS]; /* 4-level: the first only; NULL: not made yet */
+	uint64_t source[XI_ROOTS]; /* the register that each is for, so that a change shows */
 	uint64_t *pdpte; /* the four PDPTEs that lead to them, below 4 GiB */
 	pfn_t pdpt;
 	/* The leaf table that was used last and the 2 MiB that it maps, good while no way has

@@ -224,8 +224,7 @@ static void sum_up(const struct xi_spage *s, struct mmu_summary *out) MMU_LOCKED
 	out->direct += s->key.role.direct;
 	out->oos += s->oos;
 	out->roots += s->roots != 0;
-	xi_for_each_used(i, s)
-	{
+	xi_for_each_used(i, s) {
 		uint64_t e = s->page.spt[i];
 
 		if (!xi_is_leaf(s, e))

@@ -66,8 +66,7 @@ static bool is_table(const struct xi_spage *s, uint64_t gpte)
 static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
 {
 	root->torn = true;
-	xi_for_each_used(i, root)
-	{
+	xi_for_each_used(i, root) {
 		struct xi_spage *child = xi_child(x, root, i);
 
 		if (!xi_entry_next(x, child->parents) && !child->roots)

@@ -125,8 +125,7 @@ static bool is_orphan(const struct xi_spage *s) MMU_LOCKED
 
 static void drop_entries(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED
 {
-	xi_for_each_used(i, s)
-	{
+	xi_for_each_used(i, s) {
 		uint64_t old = s->page.spt[i];
 		struct xi_spage *child;
 

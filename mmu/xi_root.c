@@ -41,6 +41,12 @@ static unsigned nr_roots(const struct mmu_vcpu *v)
 	return v->pg.mode == PAGING_4LEVEL ? 1 : XI_ROOTS;
 }
 
+/* What leads to root number `i`, as far as that changes while the role does not. */
+static inline uint64_t source_of(const struct mmu_vcpu *v, unsigned i)
+{
+	return v->pg.mode == PAGING_PAE ? v->pdpte[i] : v->pg.root;
+}
+
 /* The frame of root number `i` and its role; false: there is nothing there. */
 static inline bool root_key(const struct mmu_vcpu *v, unsigned i, struct xi_key *k)
 {
@@ -99,13 +105,19 @@ static void set_hw(struct mmu_vcpu *v) MMU_LOCKED
 		v->hw.root = pfn_to_hpa(t->root[0] ? t->root[0]->page.pfn : t->nothing);
 }
 
+/* Does each entry of `s` come from what the guest's table holds? Not where writes are let through,
+ * nor in ROM, where an A bit that is set is lost. */
+static bool says_all(const struct xi *x, const struct xi_spage *s) MMU_LOCKED
+{
+	return !s->rom && !xi_is_loose(x, s->key.gfn);
+}
+
 /* What the guest has in both, the kernel's half as a rule, leads to the same tables: it is linked
- * at once, where each entry would cost a fault. `like` is in step, and so says what its do. */
+ * at once, where each entry would cost a fault. */
 static void link_as(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
 		    const struct xi_spage *like) MMU_LOCKED
 {
-	xi_for_each_used(i, like)
-	{
+	xi_for_each_used(i, like) {
 		uint64_t spte = like->page.spt[i];
 
 		if (!spte_is_large(spte) && xi_guest_entry(s, i) == xi_guest_entry(like, i))
@@ -124,8 +136,8 @@ static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v, const struct 
 	if (!s)
 		return NULL;
 	xi_count(v, MMU_CNT_NEW_ROOT);
-	if (like && !k->role.direct && like->key.role.word == k->role.word &&
-	    !xi_is_loose(x, like->key.gfn) && xi_has(x, MMU_OPT_PREFILL))
+	if (like && !k->role.direct && like->key.role.word == k->role.word && says_all(x, like) &&
+	    xi_has(x, MMU_OPT_PREFILL))
 		link_as(x, v, s, like);
 	return s;
 }
@@ -143,6 +155,8 @@ static void change_root(struct xi *x, struct mmu_vcpu *v, unsigned i,
 		if (!s && (t->root[i] || k->role.level == XI_TOP_4LEVEL))
 			s = new_root(x, v, k, t->root[i]);
 	}
+	if (s == t->root[i])
+		return;
 	put(x, t, i);
 	if (s)
 		set(t, i, s);
@@ -151,16 +165,17 @@ static void change_root(struct xi *x, struct mmu_vcpu *v, unsigned i,
 void xi_set_roots(struct xi *x, struct mmu_vcpu *v)
 {
 	struct xi_vcpu *t = v->priv;
+	unsigned n = nr_roots(v);
 
-	for (unsigned i = 0; i < nr_roots(v); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		const struct xi_spage *s = t->root[i];
+		uint64_t source = source_of(v, i);
 		struct xi_key k;
-		bool wanted = root_key(v, i, &k);
 
-		if (likely(s && wanted && s->state == XI_LIVE && xi_same_key(&s->key, &k)))
+		if (likely(t->source[i] == source && (!s || s->state == XI_LIVE)))
 			continue;
-		if (s || wanted)
-			change_root(x, v, i, wanted ? &k : NULL);
+		t->source[i] = source;
+		change_root(x, v, i, root_key(v, i, &k) ? &k : NULL);
 	}
 	set_hw(v);
 }
@@ -170,6 +185,8 @@ void xi_set_role(struct xi *x, struct mmu_vcpu *v)
 	struct xi_vcpu *t = v->priv;
 
 	t->role = role_of(v);
+	for (unsigned i = 0; i < XI_ROOTS; i++)
+		t->source[i] = XI_NO_SOURCE;
 	for (unsigned i = nr_roots(v); i < XI_ROOTS; i++)
 		put(x, t, i);
 }
