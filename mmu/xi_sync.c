@@ -120,9 +120,11 @@ static bool leads_to(const struct xi *x, const struct xi_spage *root, unsigned i
 static bool was_reached(const struct xi *x, struct xi_spage *const roots[XI_ROOTS],
 			const struct xi_spage *s) MMU_LOCKED
 {
-	while (!is_one_of(roots, s)) {
+	for (;;) {
 		unsigned level = s->key.role.level, i;
 
+		if (level > 1 && is_one_of(roots, s))
+			return true;
 		if (!s->parents)
 			return false;
 		i = xi_entry_index(s->parents);
@@ -136,7 +138,6 @@ static bool was_reached(const struct xi *x, struct xi_spage *const roots[XI_ROOT
 				return true;
 		return false;
 	}
-	return true;
 }
 
 /* Can `v` get to `s` from where it stands? Where several ways lead up, yes. */
