@@ -10,11 +10,9 @@
  *
  * Guarded by mmu_lock: struct mmu_dirty.
  */
+#include "mmu/errno.h"
 #include "mmu/guard.h"
 #include "mmu/record.h"
-
-#define EBUSY 16 /* as in hv/errno.h, which mmu/ must not see */
-#define ENOMEM 12
 
 static size_t bytes(const struct mmu_dirty *d)
 {

@@ -5,14 +5,13 @@
  *
  * A struct mmu_vcpu is touched only on the CPU that runs or holds it; p2m_gen under mmu_lock.
  */
+#include "mmu/errno.h"
 #include "mmu/guard.h"
 #include "mmu/mmu.h"
 #include "mmu/engine.h"
 #include "mmu/perm.h"
 #include "mmu/record.h"
 #include "mmu/spte.h"
-
-#define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
 
 #define MIN_PHYADDR 32
 #define MAX_PHYADDR 52

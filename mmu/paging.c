@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* From the guest's registers to what walks and permission checks use. No lock: only the CPU
  * that runs the vCPU is here. */
+#include "mmu/errno.h"
 #include "mmu/guard.h"
 #include "mmu/perm.h"
 #include "mmu/record.h"
 #include "mmu/walk.h"
-
-#define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
 
 #define CR3_2LEVEL_ROOT UINT64_C(0xfffff000)
 

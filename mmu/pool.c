@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Making and undoing a pool of shadow pages. Runs before and after its guest does: no lock. */
+#include "mmu/errno.h"
 #include "mmu/pool.h"
-
-#define ENOMEM 12 /* as in hv/errno.h, which mmu/ must not see */
 
 static struct mmu_spage *item(const struct mmu_pool *p, unsigned i)
 {

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The flight recorder's beginning and end, and its dump (record.h): the rings merged by the
  * records' numbers, from the oldest key frame that is in all of them. */
+#include "mmu/errno.h"
 #include "mmu/record_ring.h"
-
-#define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
-#define EBUSY 16
-#define ENOMEM 12
 
 #define DIGITS_A_BYTE 2
 #define LINE_CHARS                 \

@@ -17,11 +17,9 @@
  * let go.
  */
 #include "mmu/engine.h"
+#include "mmu/errno.h"
 #include "mmu/guard.h"
 #include "mmu/vtlb_tables.h"
-
-#define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
-#define ENOMEM 12
 
 #define DEFAULT_POOL 1024
 #define PML4_LEVEL 4

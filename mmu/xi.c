@@ -5,10 +5,8 @@
  * Keeps: I2: an address whose #PF goes to the guest is brought in step first; I17: every
  * guest flush also flushes the hardware.
  */
+#include "mmu/errno.h"
 #include "mmu/xi.h"
-
-#define EINVAL 22 /* as in hv/errno.h, which mmu/ must not see */
-#define ENOMEM 12
 
 #define DEFAULT_POOL 1024
 #define MAX_DEFAULT_POOL 65536
@@ -22,19 +20,7 @@ static struct xi_spage *leaf_table(struct xi *x, struct mmu_vcpu *v, gva_t va) M
 	const struct xi_vcpu *t = v->priv;
 	struct xi_spage *s = xi_recent(x, v, va);
 
-	if (s)
-		return s;
-	s = t->root[v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
-
-	while (s && s->key.role.level > 1) {
-		unsigned i = spte_index(va, xi_level_shift(s->key.role.level));
-		uint64_t e = s->page.spt[i];
-
-		if (!e || spte_is_large(e))
-			break;
-		s = xi_child(x, s, i);
-	}
-	return s;
+	return s ? s : xi_way_down(x, t->root[xi_root_nr(v, va)], va);
 }
 
 /* Bring the leaf for `va` in step, if its table may be out of it. True: it was not. */
@@ -127,12 +113,6 @@ static void xi_p2m_changed(struct mmu *m, gfn_t gfn, uint64_t n) MMU_LOCKED
 	xi_zap_all(xi_of(m));
 }
 
-static void forbid_frame(struct xi *x, uint64_t gfn) MMU_LOCKED
-{
-	for (uint32_t n = x->frame[gfn].rmap; n; n = xi_entry_next(x, n))
-		xi_forbid_write(x, xi_entry_page(x, n), xi_entry_index(n));
-}
-
 /* All of a spage, whatever it maps; large leaves go. */
 static void forbid_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
@@ -153,7 +133,7 @@ static void xi_dirty_protect(struct mmu *m, const uint64_t *frames) MMU_LOCKED
 		forbid_page(x, list_entry(n, struct xi_spage, lru));
 	for (uint64_t word = 0; frames && word < m->dirty.words; word++)
 		for (uint64_t bits = frames[word]; bits; bits &= bits - 1)
-			forbid_frame(x, word * 64 + (unsigned)__builtin_ctzll(bits));
+			xi_forbid_frame(x, word * 64 + (unsigned)__builtin_ctzll(bits));
 }
 
 /* ---- life ---- */

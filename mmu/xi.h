@@ -340,6 +340,9 @@ static inline bool xi_is_protected(const struct xi *x, uint64_t gfn) MMU_LOCKED
 	return unlikely(t) && !xi_page(x, t - 1)->oos && !xi_is_loose(x, gfn);
 }
 
+/* Take W from all small leaves that map frame `gfn`. */
+void xi_forbid_frame(struct xi *x, uint64_t gfn) MMU_LOCKED;
+
 /* Nothing is loose any more. */
 void xi_tighten(struct xi *x) MMU_LOCKED;
 
@@ -478,9 +481,29 @@ static inline void xi_remember(const struct xi *x, struct mmu_vcpu *v, struct xi
 	t->recent_turns = x->nr_turns;
 }
 
+/* From `s`, a root or NULL, down to the spage whose entry for `va` is a leaf or empty. */
+static inline struct xi_spage *xi_way_down(const struct xi *x, struct xi_spage *s,
+					   gva_t va) MMU_LOCKED
+{
+	while (s && s->key.role.level > 1) {
+		unsigned i = spte_index(va, xi_level_shift(s->key.role.level));
+		uint64_t e = s->page.spt[i];
+
+		if (!e || spte_is_large(e))
+			break;
+		s = xi_child(x, s, i);
+	}
+	return s;
+}
+
+static inline unsigned xi_root_nr(const struct mmu_vcpu *v, gva_t va)
+{
+	return v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES;
+}
+
 static inline struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva_t va) MMU_LOCKED
 {
-	unsigned i = v->hw.long_mode ? 0 : (va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES;
+	unsigned i = xi_root_nr(v, va);
 	struct xi_spage *s = ((const struct xi_vcpu *)v->priv)->root[i];
 
 	if (likely(s && (s->state == XI_LIVE || !GUARD(I5_DYING))))

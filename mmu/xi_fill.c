@@ -132,19 +132,10 @@ static enum mmu_result way_down(struct fill *f, unsigned target, struct xi_spage
 /* The table of level 1 where the shadow's own way to f->va ends; NULL: it ends above. */
 static struct xi_spage *walk_shadow(const struct fill *f) MMU_LOCKED
 {
-	struct xi_spage *s = xi_root_for(f->x, f->v, f->va);
+	struct xi_spage *s = xi_way_down(f->x, xi_root_for(f->x, f->v, f->va), f->va);
 
-	if (!s || s->key.role.direct)
+	if (!s || s->key.role.level > 1)
 		return NULL;
-	for (unsigned shift = xi_level_shift(s->key.role.level); shift > PAGE_SHIFT;
-	     shift -= SPTE_INDEX_BITS) {
-		unsigned i = spte_index(f->va, shift);
-		uint64_t e = s->page.spt[i];
-
-		if (!e || spte_is_large(e))
-			return NULL;
-		s = xi_child(f->x, s, i);
-	}
 	xi_remember(f->x, f->v, s, f->va);
 	return s;
 }

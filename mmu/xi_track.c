@@ -10,13 +10,18 @@
 #define FLOOD 3 /* writes in a row, with no use between them, that tell a torn-down table */
 #define MIN_WRITE 4 /* bytes: PAE kernels write entries by halves, nobody by less */
 
+void xi_forbid_frame(struct xi *x, uint64_t gfn)
+{
+	for (uint32_t n = x->frame[gfn].rmap; n; n = xi_entry_next(x, n))
+		xi_forbid_write(x, xi_entry_page(x, n), xi_entry_index(n));
+}
+
 /* Take W from all that maps `gfn`. Large leaves go whole: the region has a table now. */
 static void protect(struct xi *x, uint64_t gfn) MMU_LOCKED
 {
 	uint32_t *large = &x->region[gfn / SPTE_ENTRIES].rmap;
 
-	for (uint32_t n = x->frame[gfn].rmap; n; n = xi_entry_next(x, n))
-		xi_forbid_write(x, xi_entry_page(x, n), xi_entry_index(n));
+	xi_forbid_frame(x, gfn);
 	while (*large)
 		xi_set(x, xi_entry_page(x, *large), xi_entry_index(*large), 0, 0);
 }
