@@ -22,6 +22,14 @@ void mmu_audit(struct mmu *m, struct mmu_audit *out)
 	mmu_unlock(m);
 }
 
+void mmu_audit_way(struct mmu_vcpu *v, gva_t va, struct mmu_audit *out)
+{
+	*out = (struct mmu_audit){ .errors = 0 };
+	mmu_lock(v->mmu);
+	v->mmu->engine->audit_way(v, va, out);
+	mmu_unlock(v->mmu);
+}
+
 void mmu_summary(struct mmu *m, struct mmu_summary *out)
 {
 	*out = (struct mmu_summary){ .direct = 0 };

@@ -70,8 +70,9 @@ struct mmu_engine {
 	 * words), or for any (NULL), and none may be large from now on. As p2m_changed. */
 	void (*dirty_protect)(struct mmu *m, const uint64_t *frames) MMU_GUARDED;
 
-	/* The engine's part of mmu_audit() and mmu_summary(). mmu_lock held. */
+	/* The engine's part of mmu_audit(), mmu_audit_way() and mmu_summary(). mmu_lock held. */
 	void (*audit)(struct mmu *m, struct mmu_audit *out) MMU_GUARDED;
+	void (*audit_way)(struct mmu_vcpu *v, gva_t va, struct mmu_audit *out) MMU_GUARDED;
 	void (*summary)(struct mmu *m, struct mmu_summary *out) MMU_GUARDED;
 };
 

@@ -263,6 +263,10 @@ static inline bool mmu_dirty_is_on(const struct mmu *m) MMU_LOCKED
  * `m` is in guest mode. Any CPU. */
 void mmu_audit(struct mmu *m, struct mmu_audit *out) MMU_UNLOCKED;
 
+/* The same of the tables on the way that `v` has to `va`, and of their entries for it only: so
+ * cheap that a test can afford it after each step. */
+void mmu_audit_way(struct mmu_vcpu *v, gva_t va, struct mmu_audit *out) MMU_UNLOCKED;
+
 /* No vCPU of `m` need be out of guest mode: a snapshot. */
 void mmu_summary(struct mmu *m, struct mmu_summary *out) MMU_UNLOCKED;
 

@@ -379,6 +379,11 @@ static void vtlb_audit(struct mmu *m, struct mmu_audit *out) MMU_LOCKED
 		vtlb_audit_tables(m->vcpus[i]->priv, out);
 }
 
+static void audit_way(struct mmu_vcpu *v, gva_t va, struct mmu_audit *out) MMU_LOCKED
+{
+	vtlb_audit_way(v->priv, top_table(v, v->priv, va), va, out);
+}
+
 static void vtlb_summary(struct mmu *m, struct mmu_summary *out) MMU_LOCKED
 {
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
@@ -474,5 +479,6 @@ const struct mmu_engine mmu_engine_vtlb = {
 	.p2m_changed = vtlb_p2m_changed,
 	.dirty_protect = vtlb_dirty_protect,
 	.audit = vtlb_audit,
+	.audit_way = audit_way,
 	.summary = vtlb_summary,
 };

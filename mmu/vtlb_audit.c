@@ -12,6 +12,8 @@ static void audit_entry(const struct vtlb *t, const struct vtlb_table *s, unsign
 	const struct vtlb_table *child;
 
 	out->entries++;
+	if (!(e & PTE_P))
+		mmu_audit_failed(out, 13, "bits in a not-present entry", ~UINT64_C(0), i, e);
 	if (i < s->lo || i > s->hi)
 		mmu_audit_failed(out, 7, "an entry outside lo..hi", ~UINT64_C(0), i, e);
 	if (vtlb_is_leaf(s->level, e)) {
@@ -36,9 +38,6 @@ static void audit_table(const struct vtlb *t, const struct vtlb_table *s,
 
 		if (!e)
 			continue;
-		if (!(e & PTE_P))
-			mmu_audit_failed(out, 13, "bits in a not-present entry", ~UINT64_C(0), i,
-					 e);
 		present++;
 		global += (e & SPTE_GLOBAL) && vtlb_is_leaf(s->level, e);
 		audit_entry(t, s, i, out);
@@ -61,6 +60,20 @@ void vtlb_audit_tables(struct vtlb *t, struct mmu_audit *out)
 	if (used + t->pool.nr_free != t->pool.nr_pages)
 		mmu_audit_failed(out, 16, "pages of the pool are missing", ~UINT64_C(0), used,
 				 t->pool.nr_free);
+}
+
+void vtlb_audit_way(const struct vtlb *t, const struct vtlb_table *s, gva_t va,
+		    struct mmu_audit *out)
+{
+	while (s) {
+		unsigned i = spte_index(va, vtlb_level_shift(s->level));
+		uint64_t e = s->page.spt[i];
+
+		out->pages++;
+		if (e)
+			audit_entry(t, s, i, out);
+		s = e && !vtlb_is_leaf(s->level, e) ? vtlb_child_of(t, e) : NULL;
+	}
 }
 
 static void sum_up_table(const struct vtlb_table *s, struct mmu_summary *out) MMU_LOCKED

@@ -93,6 +93,9 @@ void vtlb_drop_local(struct vtlb *t) MMU_LOCKED;
 
 /* Recount what is counted (I7, I16); add what there is to a summary. */
 void vtlb_audit_tables(struct vtlb *t, struct mmu_audit *out) MMU_LOCKED;
+/* From `s`, a root, down. */
+void vtlb_audit_way(const struct vtlb *t, const struct vtlb_table *s, gva_t va,
+		    struct mmu_audit *out) MMU_LOCKED;
 void vtlb_sum_up(struct vtlb *t, struct mmu_summary *out) MMU_LOCKED;
 
 #endif

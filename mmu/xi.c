@@ -336,5 +336,6 @@ const struct mmu_engine mmu_engine_xi = {
 	.p2m_changed = xi_p2m_changed,
 	.dirty_protect = xi_dirty_protect,
 	.audit = xi_audit,
+	.audit_way = xi_audit_way,
 	.summary = xi_summary,
 };

@@ -514,6 +514,7 @@ static inline struct xi_spage *xi_root_for(struct xi *x, struct mmu_vcpu *v, gva
 /* ---- xi_audit.c ---- */
 
 void xi_audit(struct mmu *m, struct mmu_audit *out);
+void xi_audit_way(struct mmu_vcpu *v, gva_t va, struct mmu_audit *out);
 void xi_summary(struct mmu *m, struct mmu_summary *out);
 
 #endif

@@ -180,14 +180,19 @@ static void audit_live(const struct audit *a, const struct xi_spage *s) MMU_LOCK
 		failed(a, 16, "a region's count of tables is wrong", s, SPTE_ENTRIES);
 }
 
-static void audit_page(const struct audit *a, const struct xi_spage *s) MMU_LOCKED
+static void audit_state(const struct audit *a, const struct xi_spage *s) MMU_LOCKED
 {
 	a->out->pages++;
-	audit_counts(a, s);
 	if (s->state == XI_LIVE)
 		audit_live(a, s);
 	else if (s->nr_present || s->parents)
 		failed(a, 5, "a table that is going has entries or is led to", s, SPTE_ENTRIES);
+}
+
+static void audit_page(const struct audit *a, const struct xi_spage *s) MMU_LOCKED
+{
+	audit_state(a, s);
+	audit_counts(a, s);
 	for (unsigned i = 0; i < SPTE_ENTRIES; i++)
 		if (s->page.spt[i])
 			audit_entry(a, s, i);
@@ -214,6 +219,22 @@ void xi_audit(struct mmu *m, struct mmu_audit *out) MMU_LOCKED
 	if (oos != x->nr_oos)
 		mmu_audit_failed(out, 16, "the count of tables out of sync is wrong", ~UINT64_C(0),
 				 oos, x->nr_oos);
+}
+
+void xi_audit_way(struct mmu_vcpu *v, gva_t va, struct mmu_audit *out) MMU_LOCKED
+{
+	struct audit a = { .x = xi_of(v->mmu), .out = out };
+	const struct xi_spage *s = ((const struct xi_vcpu *)v->priv)->root[xi_root_nr(v, va)];
+
+	while (s) {
+		unsigned i = spte_index(va, xi_level_shift(s->key.role.level));
+		uint64_t e = s->page.spt[i];
+
+		audit_state(&a, s);
+		if (e)
+			audit_entry(&a, s, i);
+		s = e && !xi_is_leaf(s, e) ? xi_child(a.x, s, i) : NULL;
+	}
 }
 
 /* ---- key s ---- */

@@ -234,6 +234,8 @@ void act_check_shadow(struct vcpu *v, uint64_t va)
 		hw_translate(&none, &v->mmu.hw, va, HW_FORGETFUL | HW_FROM_ROOT | HW_NO_FILL);
 	unsigned frame, refused;
 
+	v->touched = true;
+	v->touched_va = va;
 	if (!r.present)
 		return;
 	frame = world_frame_of_pfn(r.hpa >> PAGE_SHIFT);

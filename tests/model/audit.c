@@ -70,14 +70,30 @@ static void audit_tlb(struct vcpu *v)
 	}
 }
 
+static void check(const struct mmu_audit *a)
+{
+	MODEL_CHECK(!a->errors, "the library's audit finds something",
+		    "I%u: %s: 0x%llx 0x%llx 0x%llx", a->invariant, a->what, LLX(a->detail[0]),
+		    LLX(a->detail[1]), LLX(a->detail[2]));
+}
+
+void audit_touched(struct vcpu *v)
+{
+	struct mmu_audit a;
+
+	if (!v->touched || vm.owner || vm.changer)
+		return;
+	v->touched = false;
+	mmu_audit_way(&v->mmu, GVA(v->touched_va), &a);
+	check(&a);
+}
+
 void audit_all(void)
 {
 	struct mmu_audit a;
 
 	mmu_audit(&vm.mmu, &a);
-	MODEL_CHECK(!a.errors, "the library's audit finds something",
-		    "I%u: %s: 0x%llx 0x%llx 0x%llx", a.invariant, a.what, LLX(a.detail[0]),
-		    LLX(a.detail[1]), LLX(a.detail[2]));
+	check(&a);
 	watch_audit();
 	for (unsigned i = 0; i < vm.nr_vcpus; i++) {
 		struct vcpu *v = &vm.vcpu[i];

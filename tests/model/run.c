@@ -149,6 +149,7 @@ static void run_steps(const uint8_t *bytes, size_t len, const struct run_options
 		if (o->trace)
 			step_print(&s, o->trace);
 		step(o, &s);
+		audit_touched(&vm.vcpu[s.vcpu]);
 		result->steps++;
 		if (until_audit && !--until_audit) {
 			finish_all();

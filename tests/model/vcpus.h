@@ -41,6 +41,8 @@ struct vcpu {
 	unsigned leave; /* gives way at this switch point; 0: at none */
 	unsigned left; /* how often it gave way in this step */
 	struct call call;
+	bool touched; /* the step at hand was about touched_va: to be audited */
+	uint64_t touched_va;
 };
 
 struct vm {

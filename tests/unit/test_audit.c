@@ -45,6 +45,48 @@ static void start_audit(void **state)
 	audit_is_clean();
 }
 
+/* ---- a way: page 3, and not page 4 ---- */
+
+/* The leaf for `va` in the shadow, whatever the engine. */
+static uint64_t *leaf(uint64_t va)
+{
+	uint64_t spte = g->v.hw.root.v, *entry = NULL;
+
+	for (int shift = 39; shift >= PAGE_SHIFT; shift -= SPTE_INDEX_BITS) {
+		entry = (uint64_t *)mmu_map_pfn(spte_pfn(spte)) + (va >> shift) % SPTE_ENTRIES;
+		spte = *entry;
+	}
+	return entry;
+}
+
+static unsigned errors_on_the_way(uint64_t va, unsigned invariant)
+{
+	struct mmu_audit a;
+
+	mmu_audit_way(&g->v, GVA(va), &a);
+	assert_true(a.pages > 0);
+	if (a.errors)
+		assert_int_equal(a.invariant, invariant);
+	return a.errors;
+}
+
+static void wrong_entry_is_on_its_way(void **state)
+{
+	uint64_t *spte, old;
+
+	start_audit(state);
+	spte = leaf(V(3));
+	old = *spte;
+	assert_int_equal(errors_on_the_way(V(3), 0), 0);
+	*spte = old & ~UINT64_C(1);
+	assert_true(errors_on_the_way(V(3), 13) > 0);
+	assert_int_equal(errors_on_the_way(V(4), 0), 0);
+	*spte = old;
+	assert_int_equal(errors_on_the_way(0x200000, 0), 0);
+	assert_int_equal(errors_on_the_way(UINT64_C(1) << 40, 0), 0);
+	end();
+}
+
 /* ---- vtlb ---- */
 
 static void vtlb_audit_notices(void **state)
@@ -266,6 +308,8 @@ int main(void)
 {
 	static char vtlb[] = "vtlb", xi_name[] = "xi";
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(wrong_entry_is_on_its_way, vtlb),
+		cmocka_unit_test_prestate(wrong_entry_is_on_its_way, xi_name),
 		cmocka_unit_test_prestate(vtlb_audit_notices, vtlb),
 		cmocka_unit_test_prestate(xi_audit_notices_wrong_leaves, xi_name),
 		cmocka_unit_test_prestate(xi_audit_notices_another_list, xi_name),
