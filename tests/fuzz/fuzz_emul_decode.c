@@ -132,6 +132,8 @@ static bool binutils_has_none(const struct insn *i)
 		return i->rep == 0xf2;
 	case INSN_WBINVD: /* 66 and F2 change nothing */
 		return i->len > 2;
+	case INSN_RDPRU: /* nor do 66, F2 and F3; #UD either way: guests are not told of it */
+		return i->len > 3;
 	default:
 		return false;
 	}

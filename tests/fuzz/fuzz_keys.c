@@ -20,7 +20,7 @@
 #include "tests/unit/fake_vms.h"
 #include "tests/unit/host_print.h"
 
-enum question { ASKED_NOTHING, ASKED_KILL, ASKED_START };
+enum question { ASKED_NOTHING, ASKED_KILL, ASKED_START, ASKED_OTHER };
 enum { LEFT_OFF = 1 }; /* what machine_poweroff()'s fake jumps with; restart: another */
 
 #define KEEP_PRESSING 200 /* keys a run */
@@ -44,6 +44,33 @@ static bool any(enum vm_state state)
 	return false;
 }
 
+static bool any_recorded(void)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (vms[i]->state == VM_RUNNING && mmu_record_is_on(&vms[i]->mmu))
+			return true;
+	return false;
+}
+
+/* What the next key answers if `key` is a command. */
+static enum question question_of(uint8_t key)
+{
+	switch (key) {
+	case 'k':
+		return any(VM_RUNNING) ? ASKED_KILL : ASKED_NOTHING;
+	case 'n':
+		return any(VM_ENDED) ? ASKED_START : ASKED_NOTHING;
+	case 'X':
+	case 'D':
+	case 'F':
+		return any(VM_RUNNING) ? ASKED_OTHER : ASKED_NOTHING;
+	case 'f':
+		return any_recorded() ? ASKED_OTHER : ASKED_NOTHING;
+	default:
+		return ASKED_NOTHING;
+	}
+}
+
 /* K1: whom the answer means, if anybody. */
 static struct vm *meant(uint8_t key, enum vm_state state)
 {
@@ -60,11 +87,7 @@ static void press(uint8_t key)
 	top ^= was == ASKED_NOTHING && key == 't';
 	fake_killed = fake_restarted = NULL;
 	host_printk_clear();
-	asked = ASKED_NOTHING;
-	if (was == ASKED_NOTHING && key == 'k' && any(VM_RUNNING))
-		asked = ASKED_KILL;
-	if (was == ASKED_NOTHING && key == 'n' && any(VM_ENDED))
-		asked = ASKED_START;
+	asked = was == ASKED_NOTHING ? question_of(key) : ASKED_NOTHING;
 	keys_press(key);
 	assert(was != ASKED_NOTHING || (key != 'q' && key != 'Q')); /* K2 */
 	assert(fake_killed == (was == ASKED_KILL ? meant(key, VM_RUNNING) : NULL));
