@@ -113,9 +113,9 @@ static bool says_all(const struct xi *x, const struct xi_spage *s) MMU_LOCKED
 }
 
 /* What the guest has in both, the kernel's half as a rule, leads to the same tables: it is linked
- * at once, where each entry would cost a fault. */
-static void link_as(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
-		    const struct xi_spage *like) MMU_LOCKED
+ * at once, where each entry would cost a fault. No way to them is new to the vCPU, and the flush
+ * at hand brings in step what it covers. */
+static void link_as(struct xi *x, struct xi_spage *s, const struct xi_spage *like) MMU_LOCKED
 {
 	xi_for_each_used(i, like) {
 		uint64_t spte = like->page.spt[i];
@@ -123,8 +123,6 @@ static void link_as(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s,
 		if (!spte_is_large(spte) && xi_guest_entry(s, i) == xi_guest_entry(like, i))
 			xi_set(x, s, i, spte, like->link[i].head);
 	}
-	if (GUARD(I2_NEW_ROOT))
-		xi_sync_below(x, v, s);
 }
 
 /* `like`: the root that was there before, or NULL. */
@@ -138,7 +136,7 @@ static struct xi_spage *new_root(struct xi *x, struct mmu_vcpu *v, const struct 
 	xi_count(v, MMU_CNT_NEW_ROOT);
 	if (like && !k->role.direct && like->key.role.word == k->role.word && says_all(x, like) &&
 	    xi_has(x, MMU_OPT_PREFILL))
-		link_as(x, v, s, like);
+		link_as(x, s, like);
 	return s;
 }
 
