@@ -259,27 +259,23 @@ void exit_hypercall(struct vcpu *v, unsigned len)
 	}
 }
 
-void exit_instruction(struct vcpu *v)
+void exit_instruction(struct vcpu *v, enum insn_op op, unsigned len)
 {
-	const struct insn *insn = vcpu_insn(v);
-
-	if (!insn)
-		return;
-	switch (insn->op) {
+	switch (op) {
 	case INSN_INVD:
 	case INSN_WBINVD: /* guest memory is write-back and coherent */
 	case INSN_PAUSE:
-		vcpu_skip(v, insn->len);
+		vcpu_skip(v, len);
 		break;
 	case INSN_RDPMC: /* no counters are offered */
 		vcpu_inject_gp(v);
 		break;
 	case INSN_XSETBV:
-		exit_xsetbv(v, insn->len);
+		exit_xsetbv(v, len);
 		break;
 	case INSN_VMCALL:
 	case INSN_VMMCALL:
-		exit_hypercall(v, insn->len);
+		exit_hypercall(v, len);
 		break;
 	default: /* extensions that CPUID does not offer */
 		vcpu_inject_ud(v);

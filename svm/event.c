@@ -9,7 +9,6 @@ static const uint8_t to_vmcb_type[] = {
 	[EVENT_INTR] = VMCB_EVENT_INTR,
 	[EVENT_NMI] = VMCB_EVENT_NMI,
 	[EVENT_EXCEPTION] = VMCB_EVENT_EXCEPTION,
-	[EVENT_SOFT_INT] = VMCB_EVENT_SOFT_INT,
 };
 
 /* The guest's IRET ends NMI blocking; the processor tells us by an intercept. */
@@ -56,11 +55,9 @@ void svm_change_window(struct vcpu *v)
  * INT n, INT3 and INTO leave rip at themselves when the processor does not report the next
  * one: they are simply run again (without NRIPS injecting them would push a wrong rip).
  */
-static bool runs_again(const struct event *e)
+static bool is_software(const struct event *e)
 {
-	if (e->type == EVENT_SOFT_INT)
-		return true;
-	return e->type == EVENT_EXCEPTION && (e->vector == VEC_BP || e->vector == VEC_OF);
+	return e->vector == VEC_BP || e->vector == VEC_OF;
 }
 
 void svm_note_interrupted_event(struct vcpu *v)
@@ -79,14 +76,12 @@ void svm_note_interrupted_event(struct vcpu *v)
 		e->type = EVENT_NMI;
 		break;
 	case VMCB_EVENT_EXCEPTION:
-		e->type = EVENT_EXCEPTION;
+		e->type = is_software(e) ? EVENT_NONE : EVENT_EXCEPTION;
 		break;
 	default:
-		e->type = EVENT_SOFT_INT;
+		e->type = EVENT_NONE;
 		break;
 	}
-	if (runs_again(e))
-		e->type = EVENT_NONE;
 }
 
 /* The exit was none of the guest's business: what it interrupted is delivered again. */

@@ -101,6 +101,11 @@ static int cpu_init(void)
 	return 0;
 }
 
+static void cpu_fini(void)
+{
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~(uint64_t)EFER_SVME);
+}
+
 static void init_intercepts(struct vmcb *vmcb)
 {
 	vmcb->intercept_dr = INTERCEPT_DR_ALL;
@@ -116,27 +121,6 @@ static void init_intercepts(struct vmcb *vmcb)
 	vmcb->iopm_base = pfn_to_hpa(iopm).v;
 	vmcb->msrpm_base = pfn_to_hpa(msrpm).v;
 	vmcb->v_intr = V_INTR_MASKING;
-}
-
-/* APM Vol. 2 14.1.3: the registers that have no neutral owner. */
-static void init_state(struct vcpu *v)
-{
-	const struct segment code = {
-		.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SEG_P | SEG_S | 0xb
-	};
-	const struct segment data = { .limit = 0xffff, .attr = SEG_P | SEG_S | 0x3 };
-	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_P | 0x2 };
-	const struct segment tr = { .limit = 0xffff, .attr = SEG_P | 0xb };
-	const struct descriptor_table table = { .limit = 0xffff };
-
-	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
-		svm_set_segment(v, s, s == SEG_CS ? &code : &data);
-	svm_set_segment(v, SEG_LDTR, &ldtr);
-	svm_set_segment(v, SEG_TR, &tr);
-	svm_set_tables(v, &table, &table);
-	to_vmcb(v)->dr6 = DR6_RESET;
-	to_vmcb(v)->dr7 = DR7_RESET;
-	to_vmcb(v)->pat = PAT_RESET;
 }
 
 static void vcpu_fini(struct vcpu *v)
@@ -162,8 +146,19 @@ static int vcpu_init(struct vcpu *v)
 	s->vmcb_hpa = ptr_to_hpa(s->vmcb).v;
 	v->arch = s;
 	init_intercepts(s->vmcb);
-	init_state(v);
+	s->vmcb->pat = PAT_RESET;
 	return 0;
+}
+
+static void load(struct vcpu *v)
+{
+	svm_arrive(to_svm(v));
+}
+
+/* The VMCB is memory like any other: the next CPU finds all of it there. */
+static void unload(struct vcpu *v)
+{
+	(void)v;
 }
 
 static void to_processor(struct vcpu *v, struct vmcb *vmcb)
@@ -239,8 +234,11 @@ const struct vendor_ops svm_ops = {
 	.name = "SVM",
 	.usable = usable,
 	.cpu_init = cpu_init,
+	.cpu_fini = cpu_fini,
 	.vcpu_init = vcpu_init,
 	.vcpu_fini = vcpu_fini,
+	.load = load,
+	.unload = unload,
 	.run = run,
 	.get_segment = svm_get_segment,
 	.set_segment = svm_set_segment,

@@ -105,13 +105,14 @@ void svm_reinject(struct vcpu *v);
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);
 struct svm_asid_pool *svm_asid_pool(void); /* this CPU's */
-void svm_change_asid(struct svm_vcpu *s); /* its flush is due, or its ASID is another CPU's */
+void svm_arrive(struct svm_vcpu *s); /* on this CPU */
+void svm_change_asid(struct svm_vcpu *s); /* its flush is due, or its ASID is of the past */
 
 static inline void svm_choose_asid(struct svm_vcpu *s, struct vmcb *vmcb,
 				   const struct svm_asid_pool *pool)
 {
 	vmcb->tlb_control = TLB_CONTROL_NONE;
-	if (unlikely(s->flush || s->asid_pool != pool || s->asid_generation != pool->generation))
+	if (unlikely(s->flush || s->asid_generation != pool->generation))
 		svm_change_asid(s);
 }
 
