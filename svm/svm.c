@@ -159,10 +159,17 @@ static void load(struct vcpu *v)
 static void unload(struct vcpu *v)
 {
 	(void)v;
+/* VMRUN loads CR2 (APM Vol. 2 15.5.1), but not that of Bochs 2.7. Reading costs less than
+ * writing, and the register mostly holds what the guest left in it. */
+static void load_cr2(const struct vcpu *v)
+{
+	if (unlikely(read_cr2() != v->cr2))
+		write_cr2(v->cr2);
 }
 
 static void to_processor(struct vcpu *v, struct vmcb *vmcb)
 {
+	load_cr2(v);
 	vmcb->rax = v->regs.gpr[REG_RAX];
 	vmcb->rsp = v->regs.gpr[REG_RSP];
 	vmcb->rip = v->regs.rip;
