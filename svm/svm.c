@@ -159,6 +159,8 @@ static void load(struct vcpu *v)
 static void unload(struct vcpu *v)
 {
 	(void)v;
+}
+
 /* VMRUN loads CR2 (APM Vol. 2 15.5.1), but not that of Bochs 2.7. Reading costs less than
  * writing, and the register mostly holds what the guest left in it. */
 static void load_cr2(const struct vcpu *v)
