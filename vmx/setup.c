@@ -165,5 +165,6 @@ void vmx_setup(struct vmx_vcpu *s)
 	vmcs_write(VMCS_HOST_GS_SEL, 0);
 	write_optional(s);
 	s->proc_controls = vmx_caps.control[VMX_PROC];
+	vmx_set_proc_controls(s, PROC_MOV_DR, true);
 	s->entry_controls = vmx_caps.control[VMX_ENTRY];
 }
