@@ -18,8 +18,8 @@
 #define PENDING_DEBUG_VALID (0xfu | BIT(12) | BIT(14))
 #define PDPTE_RESERVED (BIT(1) | BIT(2) | UINT64_C(0x1e0))
 
-#define CHECK(name)                                                                      \
-	static bool name(const struct vmx_guest_state *g __attribute__((unused)),        \
+#define CHECK(name)                                                               \
+	static bool name(const struct vmx_guest_state *g __attribute__((unused)), \
 			 const struct vmx_caps *c __attribute__((unused)))
 
 static bool is_ia32e(const struct vmx_guest_state *g)
@@ -229,14 +229,16 @@ const struct vmx_check vmx_register_checks[] = {
 	{ "26.3.1.5", "the activity state is one of four", activity_known },
 	{ "26.3.1.5", "HLT is a state of ring 0 only", activity_hlt },
 	{ "26.3.1.5", "only an active processor has a shadow of STI or MOV SS", activity_shadow },
-	{ "26.3.1.5", "the interruptibility state has no reserved bits", interruptibility_reserved },
+	{ "26.3.1.5", "the interruptibility state has no reserved bits",
+	  interruptibility_reserved },
 	{ "26.3.1.5", "STI and MOV SS do not both block", both_shadows },
 	{ "26.3.1.5", "STI blocks only with RFLAGS.IF", sti_needs_if },
 	{ "26.3.1.5", "no interrupt is injected behind STI or MOV SS", shadow_interrupt },
 	{ "26.3.1.5", "no NMI is injected behind STI or MOV SS", shadow_nmi },
 	{ "26.3.1.5", "SMIs are not blocked", smi },
 	{ "26.3.1.5", "no NMI is injected while they are blocked", nmi_blocked },
-	{ "26.3.1.5", "the pending debug exceptions have no reserved bits", pending_debug_reserved },
+	{ "26.3.1.5", "the pending debug exceptions have no reserved bits",
+	  pending_debug_reserved },
 	{ "26.3.1.5", "behind STI or MOV SS a single step is pending as RFLAGS.TF says",
 	  pending_debug_step },
 	{ "26.3.1.5", "the VMCS link pointer is all ones", link_pointer },
