@@ -66,6 +66,7 @@ struct vcpu {
 	/* Stored values that guests read back and nothing else uses. */
 	uint64_t pat, apic_base, misc_enable, mtrr_def_type;
 	uint64_t mtrr_fixed[11], mtrr_var[16];
+	uint8_t tpr; /* the local APIC's task priority, and CR8 its high half */
 	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
 	uint64_t tsc_aux;
 	uint64_t kvm_system_time, kvm_wall_clock; /* MSR_KVM_*: gpa | enable */

@@ -36,7 +36,7 @@ static const struct {
 	{ VMX_PIN, PIN_EXTERNAL_INTERRUPT, NEEDED, "external-interrupt exiting" },
 	{ VMX_PIN, PIN_NMI, NEEDED, "NMI exiting" },
 	{ VMX_PIN, PIN_VIRTUAL_NMI, NEEDED, "virtual NMIs" },
-	{ VMX_PIN, PIN_PREEMPTION_TIMER, WANTED, "the preemption timer" },
+	{ VMX_PIN, PIN_PREEMPTION_TIMER, WANTED, "preemption timer" },
 	{ VMX_PROC, PROC_INTERRUPT_WINDOW, SWITCHED, "interrupt-window exiting" },
 	{ VMX_PROC, PROC_NMI_WINDOW, SWITCHED, "NMI-window exiting" },
 	{ VMX_PROC, PROC_MOV_DR, SWITCHED, "MOV-DR exiting" },
@@ -50,6 +50,7 @@ static const struct {
 	{ VMX_PROC, PROC_CR3_STORE, NEEDED, "CR3-store exiting" },
 	{ VMX_PROC, PROC_CR8_LOAD, NEEDED, "CR8-load exiting" },
 	{ VMX_PROC, PROC_CR8_STORE, NEEDED, "CR8-store exiting" },
+	{ VMX_PROC, PROC_TPR_SHADOW, WANTED, "TPR shadow" },
 	{ VMX_PROC, PROC_IO, NEEDED, "unconditional I/O exiting" },
 	{ VMX_PROC, PROC_MSR_BITMAP, WANTED, "MSR bitmaps" },
 	{ VMX_PROC, PROC_SECONDARY, WANTED, "secondary controls" },
@@ -92,6 +93,13 @@ static const char *choose_controls(struct vmx_caps *c, const struct vmx_msrs *m)
 	return NULL;
 }
 
+/* With the shadow CR8 needs no exits. */
+static void look_at_tpr_shadow(struct vmx_caps *c)
+{
+	if (c->control[VMX_PROC] & PROC_TPR_SHADOW)
+		c->control[VMX_PROC] &= ~(uint32_t)(PROC_CR8_LOAD | PROC_CR8_STORE);
+}
+
 /* VPIDs that cannot be flushed are of no use. */
 static void look_at_vpid(struct vmx_caps *c, const struct vmx_msrs *m)
 {
@@ -118,5 +126,17 @@ const char *vmx_caps_find(struct vmx_caps *c, const struct vmx_msrs *m)
 	};
 	lacks = choose_controls(c, m);
 	look_at_vpid(c, m);
+	look_at_tpr_shadow(c);
 	return lacks;
+}
+
+const char *vmx_caps_extra(const struct vmx_caps *c, unsigned i, bool *have)
+{
+	for (unsigned w = 0; w < ARRAY_SIZE(wishes); w++) {
+		if (wishes[w].wish != WANTED || i--)
+			continue;
+		*have = vmx_caps_have(c, wishes[w].word, wishes[w].bit);
+		return wishes[w].name;
+	}
+	return NULL;
 }

@@ -31,6 +31,10 @@ struct vmx_caps {
 /* NULL; or what the processor lacks and guests cannot be run without, in words. */
 must_check const char *vmx_caps_find(struct vmx_caps *c, const struct vmx_msrs *m);
 
+/* The name of extra number `i`: what guests are run with where there is such, and *have says
+ * whether. NULL behind the last. */
+const char *vmx_caps_extra(const struct vmx_caps *c, unsigned i, bool *have);
+
 static inline bool vmx_caps_have(const struct vmx_caps *c, enum vmx_control_word w, uint64_t bit)
 {
 	return c->control[w] & bit;

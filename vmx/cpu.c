@@ -5,6 +5,7 @@
  */
 #include "hv/cpu.h"
 #include "hv/errno.h"
+#include "hv/line.h"
 #include "hv/print.h"
 #include "hv/page.h"
 #include "hv/percpu.h"
@@ -104,6 +105,23 @@ void vmx_region_free(void *region)
 	page_free(hpa_to_pfn(ptr_to_hpa(region)), 0);
 }
 
+/* One line for what there is, one for what there is not. */
+static void print_extras(bool there)
+{
+	struct line l = { .len = 0 };
+	const char *name;
+	bool have, any = false;
+
+	line_add(&l, "VMX %s ", there ? "with" : "without");
+	for (unsigned i = 0; (name = vmx_caps_extra(&vmx_caps, i, &have)); i++)
+		if (have == there) {
+			line_add(&l, "%s%s", any ? ", " : "", name);
+			any = true;
+		}
+	if (any)
+		line_print(&l);
+}
+
 int vmx_cpu_init(void)
 {
 	unsigned cpu = this_cpu()->index;
@@ -122,6 +140,8 @@ int vmx_cpu_init(void)
 		return -EIO;
 	}
 	vmxon_region[cpu] = region;
+	print_extras(true);
+	print_extras(false);
 	return 0;
 }
 

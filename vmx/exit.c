@@ -39,9 +39,9 @@ static enum exit_reason on_nmi(void)
 static enum exit_reason on_exception(struct vcpu *v)
 {
 	uint32_t info = vmcs_read(VMCS_EXIT_INTR_INFO);
-	unsigned vector = info & INTR_VECTOR_MASK;
+	unsigned vector = info & INTR_VECTOR_MASK, type = info >> INTR_TYPE_SHIFT & INTR_TYPE_MASK;
 
-	if ((info >> INTR_TYPE_SHIFT & INTR_TYPE_MASK) == INTR_NMI)
+	if (type == INTR_NMI)
 		return on_nmi();
 	/* An IRET that faults has ended the blocking of NMIs, but will be run again (27.2.3). */
 	if (unlikely(info & INTR_NMI_UNBLOCKING) && v->delivering.type == EVENT_NONE)
@@ -54,6 +54,9 @@ static enum exit_reason on_exception(struct vcpu *v)
 		vm_kill(v, "a machine check of the processor hit it");
 		return EXIT_EXCEPTION;
 	}
+	/* INT1 is a trap, and has not been executed yet (27.3.3). */
+	if (type == INTR_PRIVILEGED_EXCEPTION)
+		vcpu_skip(v, length());
 	if (vector == VEC_DB)
 		note_debug_exception(v);
 	exit_exception(v, vector, vector == VEC_AC, 0);
@@ -111,6 +114,8 @@ static enum exit_reason handle_rare(struct vcpu *v, uint32_t reason)
 	case VMX_EXIT_TRIPLE_FAULT:
 		exit_shutdown(v);
 		return EXIT_SHUTDOWN;
+	case VMX_EXIT_TPR_BELOW_THRESHOLD: /* the run loop has seen to it */
+		return EXIT_CR_WRITE;
 	case VMX_EXIT_TASK_SWITCH:
 		vm_kill(v, "a hardware task switch is not virtualized");
 		return EXIT_TASK_SWITCH;

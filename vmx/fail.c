@@ -5,6 +5,7 @@
  */
 #include "hv/cpu.h"
 #include "hv/exit_handlers.h"
+#include "hv/line.h"
 #include "hv/page.h"
 #include "hv/print.h"
 #include "vmx/check.h"
@@ -129,12 +130,15 @@ static void dump_table(const char *name, const struct descriptor_table *t)
 
 static void dump_controls(void)
 {
-	printk("  controls: pin %llx proc %llx", (ull)vmcs_read(VMCS_PIN_CONTROLS),
-	       (ull)vmcs_read(VMCS_PROC_CONTROLS));
+	struct line l = { .len = 0 };
+
+	line_add(&l, "  controls: pin %lx proc %lx", vmcs_read(VMCS_PIN_CONTROLS),
+		 vmcs_read(VMCS_PROC_CONTROLS));
 	if (vmx_caps_have(&vmx_caps, VMX_PROC, PROC_SECONDARY))
-		printk(" proc2 %llx", (ull)vmcs_read(VMCS_PROC2_CONTROLS));
-	printk(" exit %llx entry %llx\n", (ull)vmcs_read(VMCS_EXIT_CONTROLS),
-	       (ull)vmcs_read(VMCS_ENTRY_CONTROLS));
+		line_add(&l, " proc2 %lx", vmcs_read(VMCS_PROC2_CONTROLS));
+	line_add(&l, " exit %lx entry %lx", vmcs_read(VMCS_EXIT_CONTROLS),
+		 vmcs_read(VMCS_ENTRY_CONTROLS));
+	line_print(&l);
 }
 
 void vmx_dump(struct vcpu *v)

@@ -6,17 +6,17 @@
 #ifndef VMX_QUIRKS_H
 #define VMX_QUIRKS_H
 
-#include <stdint.h>
+#include "hv/sched.h"
 
 /*
  * Bochs, 1: an entry with the guest's RFLAGS.IF = 0 blocks external-interrupt exits until the
  * guest changes IF or exits for another reason, so that a guest that spins with interrupts off
  * would keep the processor for good. The preemption timer, where there is one, ends each stay
- * in the guest after this many TSC ticks: the run loop looks at the clock then. On real
- * processors it hardly ever expires, for exits are closer to each other. Where there is none
- * (core2_penryn_t9600) such a guest holds the machine: nothing else brings it out.
+ * in the guest after a time slice: the run loop looks at the clock then. On real processors
+ * the interrupt that ends a time slice comes first. Where there is no such timer
+ * (core2_penryn_t9600) a guest of that kind holds the machine: nothing else brings it out.
  */
-#define QUIRK_LONGEST_STAY UINT32_C(1000000)
+#define QUIRK_LONGEST_STAY_NS SCHED_TICK_NS
 
 /*
  * Bochs, 2: the monitor trap flag of icelake and tigerlake never fires. It is not used.

@@ -9,6 +9,7 @@
 #include "hv/page.h"
 #include "hv/percpu.h"
 #include "hv/string.h"
+#include "hv/timer.h"
 #include "vmx/quirks.h"
 #include "vmx/vmx.h"
 
@@ -148,7 +149,12 @@ static void write_optional(const struct vmx_vcpu *s)
 	if (vmx_caps_have(&vmx_caps, VMX_PROC, PROC_MSR_BITMAP))
 		vmcs_write(VMCS_MSR_BITMAP, pfn_to_hpa(msr_bitmap).v);
 	if (vmx_caps_have(&vmx_caps, VMX_PIN, PIN_PREEMPTION_TIMER))
-		vmcs_write(VMCS_PREEMPTION_TIMER, QUIRK_LONGEST_STAY >> vmx_caps.timer_shift);
+		vmcs_write(VMCS_PREEMPTION_TIMER,
+			   ns_to_tsc(QUIRK_LONGEST_STAY_NS) >> vmx_caps.timer_shift);
+	if (s->virtual_apic) {
+		vmcs_write(VMCS_VIRTUAL_APIC_PAGE, ptr_to_hpa(s->virtual_apic).v);
+		vmcs_write(VMCS_TPR_THRESHOLD, 0);
+	}
 	if (s->vpid)
 		vmcs_write(VMCS_VPID, s->vpid);
 }

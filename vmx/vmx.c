@@ -16,22 +16,33 @@ static void vcpu_fini(struct vcpu *v)
 	struct vmx_vcpu *s = to_vmx(v);
 
 	vmx_forget_current(s);
+	vmx_tpr_fini(s);
 	vmx_region_free(s->vmcs);
 	mem_free(s, sizeof(*s));
 	v->arch = NULL;
 }
 
-static int vcpu_init(struct vcpu *v)
+static struct vmx_vcpu *alloc(void)
 {
 	struct vmx_vcpu *s = mem_alloc(sizeof(*s));
 
 	if (!s)
-		return -ENOMEM;
+		return NULL;
 	s->vmcs = vmx_region_alloc();
-	if (!s->vmcs) {
-		mem_free(s, sizeof(*s));
+	if (s->vmcs && vmx_tpr_init(s) == 0)
+		return s;
+	if (s->vmcs)
+		vmx_region_free(s->vmcs);
+	mem_free(s, sizeof(*s));
+	return NULL;
+}
+
+static int vcpu_init(struct vcpu *v)
+{
+	struct vmx_vcpu *s = alloc();
+
+	if (!s)
 		return -ENOMEM;
-	}
 	s->vmcs_hpa = ptr_to_hpa(s->vmcs).v;
 	v->arch = s;
 	vmx_vpid_init(v);
@@ -101,6 +112,8 @@ static void to_processor(struct vcpu *v, struct vmx_vcpu *s)
 	write_changed(VMCS_GUEST_RSP, &s->rsp, v->regs.gpr[REG_RSP]);
 	write_changed(VMCS_GUEST_RFLAGS, &s->rflags, v->regs.rflags);
 	write_changed(VMCS_GUEST_CR3, &s->cr3, v->mmu.hw.root.v);
+	if (unlikely(s->tpr != v->tpr && s->virtual_apic))
+		vmx_tpr_to_processor(v);
 	if (unlikely(blocking != s->interruptibility))
 		change_interruptibility(v, s, blocking);
 	if (unlikely(read_cr2() != v->cr2))
@@ -117,6 +130,8 @@ static void from_processor(struct vcpu *v, struct vmx_vcpu *s)
 	s->interruptibility = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY);
 	v->intr_shadow = s->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
 	v->nmi_blocked = s->interruptibility & BLOCKING_BY_NMI;
+	if (s->virtual_apic && unlikely(s->virtual_apic->tpr != s->tpr))
+		vmx_tpr_from_processor(v);
 }
 
 static enum exit_reason after_exit(struct vcpu *v)

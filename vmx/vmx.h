@@ -22,6 +22,13 @@ enum vmx_resident_msr {
 	NR_RESIDENT_MSRS
 };
 
+/* The only field of the virtual-APIC page that is used (29.1.1). */
+struct vmx_virtual_apic {
+	uint8_t reserved_000[0x80];
+	uint8_t tpr;
+	uint8_t reserved_081[4096 - 0x81];
+};
+
 struct vmx_vcpu {
 	uint64_t vmcs_hpa;
 	void *vmcs;
@@ -35,6 +42,8 @@ struct vmx_vcpu {
 	uint64_t rip, rsp, rflags, cr3;
 	uint32_t interruptibility, proc_controls, entry_controls;
 	bool window, nmi_window;
+	uint8_t tpr; /* and the threshold follows from it */
+	struct vmx_virtual_apic *virtual_apic; /* NULL: no TPR shadow, CR8 exits */
 
 	uint64_t host_rsp; /* in the VMCS; vmx/enter.asm */
 	uint64_t dr6; /* while not in the processor */
@@ -115,6 +124,12 @@ void vmx_vpid_init(struct vcpu *v);
 void vmx_flush_now(struct vmx_vcpu *s);
 void vmx_tlb_flush(struct vcpu *v);
 void vmx_tlb_flush_page(struct vcpu *v, uint64_t va);
+
+/* vmx/tpr.c */
+int vmx_tpr_init(struct vmx_vcpu *s); /* 0, -ENOMEM */
+void vmx_tpr_fini(struct vmx_vcpu *s);
+void vmx_tpr_to_processor(struct vcpu *v); /* v->tpr is not what it has */
+void vmx_tpr_from_processor(struct vcpu *v); /* the guest has changed it */
 
 /* vmx/fail.c: an entry that failed, told and the guest ended. */
 void vmx_instruction_failed(struct vcpu *v, enum vmx_entry_result how);
