@@ -150,7 +150,8 @@ def fuzz_loader():
     yield setup() + multiboot(3, head=elf64((1024, 0xFFFFFFFF80100000, 2 * m, 1024, 0x2000)))
 
     def note(owner):
-        return struct.pack("<III8sI", len(owner) + 1, 4, 256, owner, 0)
+        name = owner + bytes(4 - len(owner) % 4)
+        return struct.pack("<III", len(owner) + 1, 4, 256) + name + bytes(4)
 
     def vmlinux(head, note_type, notes=note(b"Xen") + note(b"Linux")):
         """The head's last program header becomes the notes'."""
@@ -162,7 +163,7 @@ def fuzz_loader():
 
     text64, data64 = (1024, 0xFFFFFFFF80100000, m, 1024, 1024), (1024, 0, 2 * m, 512, 0x2000)
     text32, data32 = (1024, m, m, 1024, 1024), (1024, 0, 2 * m, 512, 0x2000)
-    notes = (512, 0, 0, 48, 48)
+    notes = (512, 0, 0, 44, 44)
     for kind in (4, 5):
         yield setup() + vmlinux(elf64(text64, data64, notes), kind)
         yield setup(initrd=3000) + vmlinux(elf32(text32, data32, notes), kind)
