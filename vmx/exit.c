@@ -28,21 +28,15 @@ static void note_debug_exception(struct vcpu *v)
 	vmx_set_dr(v, 6, (vmx_get_dr(v, 6) & ~(uint64_t)DEBUG_QUAL_B) | qual);
 }
 
-/* NMIs are blocked from this exit until an IRET, so the host's handler runs at once (27.5.5):
- * it ends with one. */
-static enum exit_reason on_nmi(void)
-{
-	__asm__ volatile("int %0" : : "i"(VEC_NMI) : "memory");
-	return EXIT_NMI;
-}
-
 static enum exit_reason on_exception(struct vcpu *v)
 {
 	uint32_t info = vmcs_read(VMCS_EXIT_INTR_INFO);
 	unsigned vector = info & INTR_VECTOR_MASK, type = info >> INTR_TYPE_SHIFT & INTR_TYPE_MASK;
 
-	if (type == INTR_NMI)
-		return on_nmi();
+	if (type == INTR_NMI) {
+		vmx_host_nmi();
+		return EXIT_NMI;
+	}
 	/* An IRET that faults has ended the blocking of NMIs, but will be run again (27.2.3). */
 	if (unlikely(info & INTR_NMI_UNBLOCKING) && v->delivering.type == EVENT_NONE)
 		v->nmi_blocked = true;

@@ -6,6 +6,7 @@
 #ifndef VMX_INSN_H
 #define VMX_INSN_H
 
+#include "hv/x86.h"
 #include "vmx/vmcs.h"
 
 /* What INVVPID forgets (30.3, INVVPID). */
@@ -69,6 +70,13 @@ must_check static inline bool invvpid(enum invvpid_type type, uint16_t vpid, uin
 			 : "m"(descriptor), "r"((uint64_t)type)
 			 : "memory");
 	return failed;
+}
+
+/* Run xihv's own handler of an NMI that came as an exit; NMIs are blocked from there to its
+ * IRET (27.5.5). */
+static inline void vmx_host_nmi(void)
+{
+	__asm__ volatile("int %0" : : "i"(VEC_NMI) : "memory");
 }
 
 #endif

@@ -66,8 +66,6 @@ static unsigned code_mode(const struct vcpu *v)
 
 	if ((v->efer & EFER_LMA) && (rights & SEG_L))
 		return 8;
-	if (!(v->cr0 & CR0_PE) || (v->regs.rflags & RFLAGS_VM))
-		return 2;
 	return rights & SEG_DB ? 4 : 2;
 }
 
