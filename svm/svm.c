@@ -160,6 +160,7 @@ static int vcpu_init(struct vcpu *v)
 		return -ENOMEM;
 	}
 	s->vmcb_hpa = ptr_to_hpa(s->vmcb).v;
+	s->latest_inj = EVENT_VALID;
 	v->arch = s;
 	init_intercepts(s->vmcb);
 	init_state(v);
@@ -219,10 +220,12 @@ static void run(struct vcpu *v)
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
 		enum exit_reason reason;
+		bool injecting;
 		uint64_t now;
 
 		vcpu_before_entry(v);
-		if (v->pending.type != EVENT_NONE)
+		injecting = v->pending.type != EVENT_NONE;
+		if (injecting)
 			svm_inject_pending(v);
 		if (unlikely(window_is_open(vmcb) != v->want_window))
 			svm_change_window(v);
@@ -231,7 +234,7 @@ static void run(struct vcpu *v)
 		svm_enter(&v->regs, s->vmcb_hpa, host);
 		from_processor(v, vmcb);
 		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-			svm_note_interrupted_event(v);
+			svm_note_interrupted_event(v, injecting);
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			svm_reinject(v);
