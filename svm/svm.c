@@ -205,6 +205,14 @@ static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 	vmcb->clean = svm_features.clean_after_exit;
 }
 
+/* A physical interrupt exits whatever the guest's IF is (APM Vol. 2 15.13.1, 15.21.1), but under
+ * Bochs 2.7 it waits as long as that is 0: it is let in between two entries. */
+static void take_waiting_irqs(const struct vcpu *v)
+{
+	if (!(v->regs.rflags & RFLAGS_IF))
+		irq_window();
+}
+
 static bool window_is_open(const struct vmcb *vmcb)
 {
 	return vmcb->intercept3 & INTERCEPT_VINTR;
@@ -238,6 +246,7 @@ static void run(struct vcpu *v)
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			svm_reinject(v);
+		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();
 		v->exits.ticks[reason] += now - v->t_exit;
