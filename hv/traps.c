@@ -155,6 +155,8 @@ static bool fix_up(struct trap_frame *f)
 {
 	const struct fixup *x;
 
+	if (f->vector != VEC_GP && f->vector != VEC_PF && f->vector != VEC_DB)
+		return false;
 	/* One array to the linker. */
 	/* cppcheck-suppress comparePointers */
 	for (x = extable_start; x < extable_end; x++) {
@@ -227,7 +229,6 @@ void trap_handle(struct trap_frame *f)
 		nmi_rip = f->rip;
 		return;
 	}
-	if ((f->vector == VEC_GP || f->vector == VEC_PF) && fix_up(f))
-		return;
-	die(f);
+	if (!fix_up(f))
+		die(f);
 }

@@ -144,6 +144,7 @@ static int vcpu_init(struct vcpu *v)
 		return -ENOMEM;
 	}
 	s->vmcb_hpa = ptr_to_hpa(s->vmcb).v;
+	s->latest_inj = EVENT_VALID;
 	v->arch = s;
 	init_intercepts(s->vmcb);
 	s->vmcb->pat = PAT_RESET;
@@ -199,6 +200,14 @@ static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 	vmcb->clean = svm_features.clean_after_exit;
 }
 
+/* A physical interrupt exits whatever the guest's IF is (APM Vol. 2 15.13.1, 15.21.1), but under
+ * Bochs 2.7 it waits as long as that is 0: it is let in between two entries. */
+static void take_waiting_irqs(const struct vcpu *v)
+{
+	if (!(v->regs.rflags & RFLAGS_IF))
+		irq_window();
+}
+
 static bool window_is_open(const struct vmcb *vmcb)
 {
 	return vmcb->intercept3 & INTERCEPT_VINTR;
@@ -214,10 +223,12 @@ static void run(struct vcpu *v)
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
 		enum exit_reason reason;
+		bool injecting;
 		uint64_t now;
 
 		vcpu_before_entry(v);
-		if (v->pending.type != EVENT_NONE)
+		injecting = v->pending.type != EVENT_NONE;
+		if (injecting)
 			svm_inject_pending(v);
 		if (unlikely(window_is_open(vmcb) != v->want_window))
 			svm_change_window(v);
@@ -226,10 +237,11 @@ static void run(struct vcpu *v)
 		svm_enter(&v->regs, s->vmcb_hpa, host);
 		from_processor(v, vmcb);
 		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-			svm_note_interrupted_event(v);
+			svm_note_interrupted_event(v, injecting);
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			svm_reinject(v);
+		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();
 		v->exits.ticks[reason] += now - v->t_exit;

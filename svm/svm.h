@@ -28,6 +28,7 @@ struct svm_vcpu {
 	uint64_t vmcb_hpa;
 	const struct svm_asid_pool *asid_pool; /* of the CPU whose TLB knows our ASID */
 	uint64_t asid_generation; /* of that pool, when it was taken */
+	uint64_t latest_inj; /* EVENTINJ of the latest injection; before the first: all but valid 0 */
 	bool flush; /* the TLB may hold what it must not: new ASID at the next entry */
 };
 
@@ -96,10 +97,11 @@ void svm_dump(struct vcpu *v);
  * and returns the reason that it was counted under. */
 enum exit_reason svm_handle_exit(struct vcpu *v);
 
-/* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering. */
+/* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering, with
+ * `injecting` if that entry has injected an event. */
 void svm_inject_pending(struct vcpu *v);
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
-void svm_note_interrupted_event(struct vcpu *v);
+void svm_note_interrupted_event(struct vcpu *v, bool injecting);
 void svm_reinject(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
