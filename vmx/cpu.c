@@ -71,6 +71,9 @@ bool vmx_usable(const char **why)
 	}
 	read_msrs(&msrs);
 	lacks = vmx_caps_find(&vmx_caps, &msrs);
+	/* CPUID tells guests of RDTSCP, which is undefined in them without its control. */
+	if (!lacks && cpu_has(FEAT_RDTSCP) && !vmx_caps_have(&vmx_caps, VMX_PROC2, PROC2_RDTSCP))
+		lacks = "RDTSCP in guests";
 	if (!lacks)
 		return true;
 	snprintf(text, sizeof(text), "the processor's VMX lacks %s", lacks);
