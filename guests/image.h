@@ -63,6 +63,10 @@ must_check int image_put_gdt(const struct image *im, uint64_t gpa, struct guest_
 bool bzimage_probe(const struct image *im);
 must_check int bzimage_load(const struct image *im, struct guest_entry *entry);
 
+/* guests/vmlinux.c: any ELF file that multiboot_probe() has not taken. */
+bool vmlinux_probe(const struct image *im);
+must_check int vmlinux_load(const struct image *im, struct guest_entry *entry);
+
 /* guests/multiboot.c; *header is where in the file the multiboot header lies. */
 bool multiboot_probe(const struct image *im, uint64_t *header);
 must_check int multiboot_load(const struct image *im, uint64_t header, struct guest_entry *entry);

@@ -141,5 +141,8 @@ int guest_load(struct vm *vm, struct guest_entry *entry)
 		return bzimage_load(&im, entry);
 	if (multiboot_probe(&im, &header))
 		return multiboot_load(&im, header, entry);
-	return image_refuse(&im, "its kernel is neither a bzImage nor a multiboot kernel");
+	if (vmlinux_probe(&im))
+		return vmlinux_load(&im, entry);
+	return image_refuse(
+		&im, "its kernel is neither a bzImage nor a multiboot kernel nor an ELF file");
 }

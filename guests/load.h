@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Put a guest's kernel into its memory and say in which state the boot vCPU starts. The
- * kind of kernel is found out from the file: bzImage (Linux x86 boot protocol >= 2.06) or
- * multiboot 1.
+ * kind of kernel is found out from the file: bzImage (Linux x86 boot protocol >= 2.06),
+ * multiboot 1, or else, if it is an ELF file, Linux's vmlinux.
  */
 #ifndef GUESTS_LOAD_H
 #define GUESTS_LOAD_H
@@ -20,7 +20,7 @@ struct guest_entry {
 	uint16_t gdt_limit, cs, ds;
 };
 
-/* 0; -ENOEXEC (neither kind, or broken: said on the console with the guest's name),
+/* 0; -ENOEXEC (no such kind, or broken: said on the console with the guest's name),
  * -ENOMEM (does not fit into the guest's memory: likewise). */
 must_check int guest_load(struct vm *vm, struct guest_entry *entry);
 

@@ -65,16 +65,52 @@ static int check_flags(const struct image *im, uint32_t flags)
 	return 0;
 }
 
+/* The header's own addresses (flag 16): one segment. */
+static int segments_from_header(const struct image *im, uint64_t header, struct kernel_segments *ks)
+{
+	uint32_t header_addr = image_u32(im, header + MB_HDR_HEADER_ADDR);
+	uint32_t load = image_u32(im, header + MB_HDR_LOAD_ADDR);
+	uint32_t load_end = image_u32(im, header + MB_HDR_LOAD_END_ADDR);
+	uint32_t bss_end = image_u32(im, header + MB_HDR_BSS_END_ADDR);
+	struct kernel_segment s = { .vaddr = load, .paddr = load };
+	int err;
+
+	if (header_addr < load || header_addr - load > header)
+		return image_refuse(
+			im, "its kernel is broken: header_addr 0x%x does not fit load_addr 0x%x",
+			header_addr, load);
+	s.off = header - (header_addr - load);
+	if (load_end && load_end < load)
+		return image_refuse(
+			im, "its kernel is broken: load_end_addr 0x%x is below load_addr 0x%x",
+			load_end, load);
+	s.file_size = load_end ? load_end - load : im->size - s.off;
+	s.mem_size = s.file_size;
+	if (bss_end) {
+		if (bss_end < load + s.file_size)
+			return image_refuse(
+				im,
+				"its kernel is broken: bss_end_addr 0x%x is below the end of its data",
+				bss_end);
+		s.mem_size = bss_end - load;
+	}
+	err = segments_add(im, ks, s);
+	return err ? err : segments_find_entry(im, ks, image_u32(im, header + MB_HDR_ENTRY_ADDR));
+}
+
 static int parse_kernel(const struct image *im, uint64_t header, struct kernel_segments *ks)
 {
 	uint32_t flags = image_u32(im, header + MB_HDR_FLAGS);
 	int err = check_flags(im, flags);
 
-	ks->nr = 0;
 	if (err)
 		return err;
-	if (!(flags & MB_FLAG_KLUDGE))
+	if (!(flags & MB_FLAG_KLUDGE) && elf_probe(im))
 		return segments_from_elf(im, ks);
+	if (!(flags & MB_FLAG_KLUDGE))
+		return image_refuse(
+			im,
+			"its multiboot kernel is no ELF file and gives no load addresses (flag 16)");
 	if (!image_has(im, header, MB_HEADER_KLUDGE_BYTES))
 		return image_refuse(im, "its kernel is broken: the multiboot header is cut");
 	return segments_from_header(im, header, ks);
@@ -82,27 +118,7 @@ static int parse_kernel(const struct image *im, uint64_t header, struct kernel_s
 
 static uint64_t kernel_end(const struct kernel_segments *ks)
 {
-	uint64_t end = GUEST_1M;
-
-	for (unsigned i = 0; i < ks->nr; i++)
-		end = MAX(end, ks->seg[i].paddr + ks->seg[i].mem_size);
-	return end;
-}
-
-static int put_kernel(const struct image *im, const struct kernel_segments *ks)
-{
-	int err = 0;
-
-	for (unsigned i = 0; i < ks->nr && !err; i++) {
-		const struct kernel_segment *s = &ks->seg[i];
-
-		err = image_check_ram(im, s->paddr, s->mem_size, "its kernel");
-		if (!err)
-			err = image_put(im, s->paddr, im->file + s->off, s->file_size);
-		if (!err)
-			err = image_clear(im, s->paddr + s->file_size, s->mem_size - s->file_size);
-	}
-	return err;
+	return MAX(segments_end(ks), GUEST_1M);
 }
 
 /* Modules lie page by page behind the kernel; at[] tells where. */
@@ -239,14 +255,14 @@ int multiboot_load(const struct image *im, uint64_t header, struct guest_entry *
 {
 	uint64_t low_end = MIN(image_ram_end(im, INFO_SECOND_CHOICE), GUEST_1M);
 	uint64_t modules[VM_MAX_MODULES], need = info_bytes(im), info;
-	struct kernel_segments ks;
+	struct kernel_segments ks = { .nr = 0 };
 	int err = parse_kernel(im, header, &ks);
 
 	if (!err && im->vm->config.initrd.file)
 		err = image_refuse(
 			im, "its kernel is a multiboot kernel, which takes modules and no initrd");
 	if (!err)
-		err = put_kernel(im, &ks);
+		err = segments_put(im, &ks);
 	if (!err)
 		err = put_modules(im, kernel_end(&ks), modules);
 	if (err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The multiboot 1 protocol as a loader sees it (Multiboot Specification 0.6.96), and as
- * much of ELF (System V ABI, "Object Files") as a kernel is made of.
+ * The multiboot 1 protocol as a loader sees it (Multiboot Specification 0.6.96).
  */
 #ifndef GUESTS_MULTIBOOT1_H
 #define GUESTS_MULTIBOOT1_H
@@ -64,28 +63,5 @@ struct mb_mmap {
 	uint64_t base, length;
 	uint32_t type;
 } __attribute__((packed));
-
-/* ELF header: offsets for both classes. */
-#define ELF_MAGIC 0x464c457f
-#define ELF_CLASS 4
-#define ELF_CLASS_32 1
-#define ELF_CLASS_64 2
-#define ELF_DATA 5
-#define ELF_DATA_LSB 1
-#define ELF_MACHINE 18
-#define ELF_EM_386 3
-#define ELF_EM_X86_64 62
-#define ELF_ENTRY 24
-#define ELF32_PHOFF 28
-#define ELF32_PHENTSIZE 42
-#define ELF32_PHNUM 44
-#define ELF32_HEADER_BYTES 52
-#define ELF32_PHDR_BYTES 32
-#define ELF64_PHOFF 32
-#define ELF64_PHENTSIZE 54
-#define ELF64_PHNUM 56
-#define ELF64_HEADER_BYTES 64
-#define ELF64_PHDR_BYTES 56
-#define ELF_PT_LOAD 1
 
 #endif

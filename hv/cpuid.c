@@ -42,9 +42,10 @@
 /* Leaf 7 ECX: UMIP. Not offered: PKU (3), CET (7), LA57 (16), RDPID (TSC_AUX is there, but
  * its exits are not uniform). */
 #define LEAF7_ECX BIT(2)
-/* Leaf 7 EDX: FSRM. Not offered: SPEC_CTRL, STIBP, ARCH_CAPABILITIES, SSBD (their MSRs are
- * not switched). */
-#define LEAF7_EDX BIT(4)
+/* Leaf 7 EDX: FSRM, ARCH_CAPABILITIES (what the processor is not prone to: hv/guest_msr.c). Not
+ * offered: SPEC_CTRL, STIBP, SSBD (their MSRs are not switched). */
+#define LEAF7_EDX (BIT(4) | LEAF7_EDX_ARCH_CAPABILITIES)
+#define LEAF7_EDX_ARCH_CAPABILITIES BIT(29)
 
 /* Leaf 0xd subleaf 1 EAX: XSAVEOPT, XGETBV(1). Not offered: XSAVEC, XSAVES (IA32_XSS). */
 #define LEAF_D1_EAX (BIT(0) | BIT(2))
@@ -221,6 +222,15 @@ static uint64_t cr4_bits(void)
 	return bits;
 }
 
+/* What the processor says of itself that stays true for a guest. A guest that is not told that
+ * it is immune (RDCL_NO) takes care of itself. */
+static uint64_t arch_capabilities(void)
+{
+	if (!(basic[7].edx & LEAF7_EDX_ARCH_CAPABILITIES))
+		return 0;
+	return rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAPABILITIES_OFFERED;
+}
+
 void guest_cpuid_init(void)
 {
 	struct cpuid_regs ext1;
@@ -233,6 +243,8 @@ void guest_cpuid_init(void)
 	guest_features.page1g = ext1.edx & BIT(26);
 	guest_features.amd = basic[0].ecx == 0x444d4163 /* "cAMD" */ ||
 			     basic[0].ecx == 0x656e6975 /* "uine", Hygon */;
+	guest_features.arch_capabilities = arch_capabilities();
+	guest_features.has_arch_capabilities = basic[7].edx & LEAF7_EDX_ARCH_CAPABILITIES;
 	guest_features.cr4 = cr4_bits();
 	guest_features.efer = EFER_SCE;
 	guest_features.efer |= ext1.edx & BIT(29) ? EFER_LME | EFER_LMA : 0;

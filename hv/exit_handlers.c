@@ -42,7 +42,7 @@ static void emulate_access(struct vcpu *v, uint64_t va, gpa_t gpa)
 			v->delivering.vector, (unsigned long long)va);
 }
 
-void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
+inline_at_link void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 {
 	unsigned access = fault_access(v, error);
 	struct mmu_fault fault;
@@ -179,7 +179,7 @@ void exit_dr(struct vcpu *v)
 	vendor->intercept_dr(v, false);
 }
 
-void exit_cpuid(struct vcpu *v, unsigned len)
+inline_at_link void exit_cpuid(struct vcpu *v, unsigned len)
 {
 	uint64_t *gpr = v->regs.gpr;
 	struct cpuid_regs r = guest_cpuid(v, gpr[REG_RAX], gpr[REG_RCX]);
@@ -191,7 +191,7 @@ void exit_cpuid(struct vcpu *v, unsigned len)
 	vcpu_skip(v, len);
 }
 
-void exit_rdmsr(struct vcpu *v, unsigned len)
+inline_at_link void exit_rdmsr(struct vcpu *v, unsigned len)
 {
 	uint64_t val;
 
@@ -234,7 +234,7 @@ void exit_hlt(struct vcpu *v, unsigned len)
 		v->state = VCPU_HALTED;
 }
 
-void exit_io(struct vcpu *v, uint16_t port, unsigned size, bool in, unsigned len)
+inline_at_link void exit_io(struct vcpu *v, uint16_t port, unsigned size, bool in, unsigned len)
 {
 	uint64_t *rax = &v->regs.gpr[REG_RAX];
 	uint64_t mask = ~UINT64_C(0) >> (64 - 8 * size);
@@ -259,27 +259,23 @@ void exit_hypercall(struct vcpu *v, unsigned len)
 	}
 }
 
-void exit_instruction(struct vcpu *v)
+void exit_instruction(struct vcpu *v, enum insn_op op, unsigned len)
 {
-	const struct insn *insn = vcpu_insn(v);
-
-	if (!insn)
-		return;
-	switch (insn->op) {
+	switch (op) {
 	case INSN_INVD:
 	case INSN_WBINVD: /* guest memory is write-back and coherent */
 	case INSN_PAUSE:
-		vcpu_skip(v, insn->len);
+		vcpu_skip(v, len);
 		break;
 	case INSN_RDPMC: /* no counters are offered */
 		vcpu_inject_gp(v);
 		break;
 	case INSN_XSETBV:
-		exit_xsetbv(v, insn->len);
+		exit_xsetbv(v, len);
 		break;
 	case INSN_VMCALL:
 	case INSN_VMMCALL:
-		exit_hypercall(v, insn->len);
+		exit_hypercall(v, len);
 		break;
 	default: /* extensions that CPUID does not offer */
 		vcpu_inject_ud(v);

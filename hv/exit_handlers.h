@@ -7,6 +7,7 @@
 #ifndef HV_EXIT_HANDLERS_H
 #define HV_EXIT_HANDLERS_H
 
+#include "hv/emul_table.h"
 #include "hv/vcpu.h"
 
 /* #PF at `va`; `error` is the processor's error code (its P and RSVD bits speak of the
@@ -18,7 +19,7 @@ void exit_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t er
 
 void exit_invlpg(struct vcpu *v, uint64_t va, unsigned len);
 
-/* MOV to and from CRn; CLTS; LMSW with its operand; SMSW goes through exit_instruction. */
+/* MOV to and from CRn; CLTS; LMSW with its operand. */
 void exit_mov_to_cr(struct vcpu *v, unsigned cr, unsigned gpr, unsigned len);
 void exit_mov_from_cr(struct vcpu *v, unsigned cr, unsigned gpr, unsigned len);
 void exit_clts(struct vcpu *v, unsigned len);
@@ -39,9 +40,9 @@ void exit_io(struct vcpu *v, uint16_t port, unsigned size, bool in, unsigned len
 /* VMCALL, VMMCALL: KVM's hypercalls; none is offered, so -KVM_ENOSYS. */
 void exit_hypercall(struct vcpu *v, unsigned len);
 
-/* An instruction that the back end must intercept and that needs no operands from it:
- * decoded here and treated by its name. */
-void exit_instruction(struct vcpu *v);
+/* An instruction that the back end must intercept and that needs no operands from it is
+ * treated by its name; those not known here, INSN_NONE too, are #UD. */
+void exit_instruction(struct vcpu *v, enum insn_op op, unsigned len);
 
 /* Triple fault; and a guest state that the processor would not enter. */
 void exit_shutdown(struct vcpu *v);

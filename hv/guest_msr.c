@@ -149,6 +149,9 @@ static bool read_special(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_TSC_AUX:
 		*val = v->tsc_aux;
 		return guest_features.rdtscp;
+	case MSR_ARCH_CAPABILITIES:
+		*val = guest_features.arch_capabilities;
+		return guest_features.has_arch_capabilities;
 	case MSR_MTRRCAP:
 		*val = MTRRCAP_VCNT | MTRRCAP_FIX | MTRRCAP_WC;
 		return true;

@@ -13,6 +13,7 @@
 #include "hv/print.h"
 #include "hv/sched.h"
 #include "hv/timer.h"
+#include "hv/vendor.h"
 
 /* PM1 control register (ACPI 6.4, table 4.13) */
 #define PM1_SCI_EN 0x0001
@@ -125,6 +126,7 @@ void machine_poweroff(void)
 	irq_disable();
 	console_flush();
 	uart_flush();
+	vendor_fini();
 	acpi_poweroff(acpi_info());
 	wait_for_the_end();
 	/* Only a virtual machine has those ports; on hardware they may be anything. */
@@ -144,6 +146,7 @@ void machine_reset(void)
 	irq_disable();
 	console_flush();
 	uart_flush();
+	vendor_fini();
 	if (a->reset.addr)
 		write_register(&a->reset, a->reset_value, 1);
 	wait_for_the_end();

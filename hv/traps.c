@@ -28,11 +28,13 @@ enum ist { IST_NMI = 1, IST_DF = 2, IST_MC = 3 };
 struct tss { /* SDM Vol. 3A 7.7 */
 	uint32_t reserved0;
 	uint64_t rsp[3];
-	uint64_t reserved1;
-	uint64_t ist[8]; /* [0] reserved */
+	uint64_t ist[8]; /* [0] is reserved */
 	uint64_t reserved2;
 	uint16_t reserved3, iomap_base;
 } __attribute__((packed));
+
+_Static_assert(offsetof(struct tss, ist[1]) == 0x24, "tss");
+_Static_assert(offsetof(struct tss, iomap_base) == 0x66, "tss");
 
 struct gate { /* SDM Vol. 3A 6.14.1 */
 	uint16_t offset_low, selector;
@@ -153,6 +155,8 @@ static bool fix_up(struct trap_frame *f)
 {
 	const struct fixup *x;
 
+	if (f->vector != VEC_GP && f->vector != VEC_PF && f->vector != VEC_DB)
+		return false;
 	/* One array to the linker. */
 	/* cppcheck-suppress comparePointers */
 	for (x = extable_start; x < extable_end; x++) {
@@ -225,7 +229,6 @@ void trap_handle(struct trap_frame *f)
 		nmi_rip = f->rip;
 		return;
 	}
-	if ((f->vector == VEC_GP || f->vector == VEC_PF) && fix_up(f))
-		return;
-	die(f);
+	if (!fix_up(f))
+		die(f);
 }

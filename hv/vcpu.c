@@ -141,6 +141,7 @@ void vcpu_look_for_events(struct vcpu *v)
 	}
 	spin_unlock(&v->vm->lock);
 	v->want_window = irq || (v->nmi_pending && !v->nmi_blocked);
+	v->want_nmi_window = v->nmi_pending;
 	/* The window opens with RFLAGS.IF, which an NMI does not wait for. */
 	if (unlikely(v->nmi_pending && !v->nmi_blocked))
 		vcpu_kick(v);
@@ -182,8 +183,29 @@ static void set_mtrrs(struct vcpu *v)
 	v->mtrr_var[1] = (width & ~(BOARD_HIGH_RAM - BOARD_PCI_HOLE - 1)) | MTRR_PHYSMASK_VALID;
 }
 
+/* Segments, tables and debug registers after a reset (SDM Vol. 3A 9.1.1, APM Vol. 2 14.1.3). */
+static void reset_segments(struct vcpu *v)
+{
+	const struct segment code = {
+		.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SEG_P | SEG_S | 0xb
+	};
+	const struct segment data = { .limit = 0xffff, .attr = SEG_P | SEG_S | 0x3 };
+	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_P | 0x2 };
+	const struct segment tr = { .limit = 0xffff, .attr = SEG_P | 0xb };
+	const struct descriptor_table table = { .limit = 0xffff };
+
+	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
+		vendor->set_segment(v, s, s == SEG_CS ? &code : &data);
+	vendor->set_segment(v, SEG_LDTR, &ldtr);
+	vendor->set_segment(v, SEG_TR, &tr);
+	vendor->set_tables(v, &table, &table);
+	vendor->set_dr(v, 6, DR6_RESET);
+	vendor->set_dr(v, 7, DR7_RESET);
+}
+
 static void reset_registers(struct vcpu *v)
 {
+	reset_segments(v);
 	v->cr0 = CR0_RESET;
 	v->regs.rflags = RFLAGS_FIXED;
 	v->xcr0 = XCR0_X87;
@@ -236,6 +258,7 @@ void vcpu_destroy(struct vcpu *v)
 
 void vcpu_load(struct vcpu *v)
 {
+	vendor->load(v);
 	fpu_load(v->fpu, v->xcr0);
 	if (guest_features.rdtscp)
 		wrmsr(MSR_TSC_AUX, v->tsc_aux);
@@ -259,6 +282,7 @@ void vcpu_unload(struct vcpu *v)
 	fpu_save(v->fpu);
 	if (v->dr_live)
 		save_debug_registers(v);
+	vendor->unload(v);
 }
 
 uint64_t vcpu_tsc(const struct vcpu *v)

@@ -27,9 +27,10 @@ enum vcpu_state {
 	VCPU_DEAD, /* its VM ended */
 };
 
-/* Kinds as in EVENTINJ and the VM-entry interruption field (APM Vol. 2 15.20, SDM Vol. 3C
- * 24.8.3); the back ends translate. */
-enum event_type { EVENT_NONE, EVENT_INTR, EVENT_NMI, EVENT_EXCEPTION, EVENT_SOFT_INT };
+/* What EVENTINJ and the VM-entry interruption field call a type (APM Vol. 2 15.20, SDM Vol. 3C
+ * 24.8.3); the back ends translate. A software interrupt is no event here: whatever hinders
+ * its delivery, the instruction is run again. */
+enum event_type { EVENT_NONE, EVENT_INTR, EVENT_NMI, EVENT_EXCEPTION };
 
 struct event {
 	enum event_type type;
@@ -54,15 +55,18 @@ struct vcpu {
 	struct event pending; /* EVENT_NONE: nothing */
 	struct event delivering; /* the latest exit came while this was being delivered */
 	bool want_window; /* exit as soon as the guest can take an interrupt */
+	bool want_nmi_window; /* an NMI waits: exit as soon as the guest can take it */
 	bool nmi_pending; /* any */
-	bool nmi_blocked; /* from NMI delivery to IRET */
-	bool intr_shadow; /* after STI or MOV SS: the back end copies it in and out */
+	/* From NMI delivery to IRET, and after STI or MOV SS: the back end keeps them true. */
+	bool nmi_blocked;
+	bool intr_shadow;
 	bool irq_check; /* any: interrupt controllers changed, look at the next entry */
 	bool leave; /* any: go back to the run loop before entering */
 
 	/* Stored values that guests read back and nothing else uses. */
 	uint64_t pat, apic_base, misc_enable, mtrr_def_type;
 	uint64_t mtrr_fixed[11], mtrr_var[16];
+	uint8_t tpr; /* the local APIC's task priority, and CR8 its high half */
 	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
 	uint64_t tsc_aux;
 	uint64_t kvm_system_time, kvm_wall_clock; /* MSR_KVM_*: gpa | enable */

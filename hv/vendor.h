@@ -25,9 +25,16 @@ struct vendor_ops {
 	/* Switch it on, on the calling CPU. 0, -ENOMEM, -EIO. */
 	int (*cpu_init)(void);
 
-	/* Make the back end's half of a vCPU, in the architectural reset state. 0, -ENOMEM. */
+	/* Switch it off, on the calling CPU, before the machine is reset or powered off. */
+	void (*cpu_fini)(void);
+
+	/* Make the back end's half of a vCPU, registers yet undefined. 0, -ENOMEM. */
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_fini)(struct vcpu *v);
+
+	/* The vCPU comes to this CPU, and leaves it. */
+	void (*load)(struct vcpu *v);
+	void (*unload)(struct vcpu *v);
 
 	/* Run the guest on this CPU until v->leave or v->state != VCPU_RUNNABLE. */
 	void (*run)(struct vcpu *v);
@@ -68,12 +75,15 @@ struct vendor_ops {
 	void (*dump)(struct vcpu *v);
 };
 
-extern const struct vendor_ops svm_ops;
+extern const struct vendor_ops vmx_ops, svm_ops;
 
 /* The one in use; set once at boot, NULL where the processor has none. */
 extern const struct vendor_ops *vendor;
 
 /* Choose and switch on. 0; -ENODEV: the reasons are on the console. */
 must_check int vendor_init(void);
+
+/* Switch off again, if it was on. */
+void vendor_fini(void);
 
 #endif

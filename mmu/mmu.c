@@ -288,7 +288,9 @@ static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, stru
 	return MMU_INJECT;
 }
 
-enum mmu_result mmu_fault(struct mmu_vcpu *v, gva_t va, unsigned access, struct mmu_fault *f)
+/* Becomes a part of each back end's run loop, at link time. */
+always_inline enum mmu_result mmu_fault(struct mmu_vcpu *v, gva_t va, unsigned access,
+					struct mmu_fault *f)
 {
 	struct mmu_walk w;
 	enum mmu_result r = fault(v, va, access, &w, f);

@@ -44,6 +44,13 @@ static bool asid_is_ours(const struct svm_vcpu *s)
 	return s->asid_pool == svm_asid_pool() && s->asid_generation == svm_asid_pool()->generation;
 }
 
+/* An ASID of another CPU's pool means nothing to this one's TLB. */
+void svm_arrive(struct svm_vcpu *s)
+{
+	if (s->asid_pool != svm_asid_pool())
+		s->flush = true;
+}
+
 void svm_change_asid(struct svm_vcpu *s)
 {
 	if (asid_is_ours(s) && svm_features.flush_by_asid)

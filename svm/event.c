@@ -9,7 +9,6 @@ static const uint8_t to_vmcb_type[] = {
 	[EVENT_INTR] = VMCB_EVENT_INTR,
 	[EVENT_NMI] = VMCB_EVENT_NMI,
 	[EVENT_EXCEPTION] = VMCB_EVENT_EXCEPTION,
-	[EVENT_SOFT_INT] = VMCB_EVENT_SOFT_INT,
 };
 
 /* The guest's IRET ends NMI blocking; the processor tells us by an intercept. */
@@ -31,6 +30,7 @@ void svm_inject_pending(struct vcpu *v)
 	if (e->has_error)
 		inj |= EVENT_ERROR_VALID | (uint64_t)e->error << EVENT_ERROR_SHIFT;
 	to_vmcb(v)->event_inj = inj;
+	to_svm(v)->latest_inj = inj;
 	if (e->type == EVENT_NMI)
 		watch_iret(to_vmcb(v), true);
 	v->pending.type = EVENT_NONE;
@@ -56,18 +56,28 @@ void svm_change_window(struct vcpu *v)
  * INT n, INT3 and INTO leave rip at themselves when the processor does not report the next
  * one: they are simply run again (without NRIPS injecting them would push a wrong rip).
  */
-static bool runs_again(const struct event *e)
+static bool is_software(const struct event *e)
 {
-	if (e->type == EVENT_SOFT_INT)
-		return true;
-	return e->type == EVENT_EXCEPTION && (e->vector == VEC_BP || e->vector == VEC_OF);
+	return e->vector == VEC_BP || e->vector == VEC_OF;
 }
 
-void svm_note_interrupted_event(struct vcpu *v)
+/*
+ * Bochs 2.7 writes EXITINTINFO when it injects; whatever is interrupted later, an exit just sets
+ * "valid" in it. Such an event is not told from one that is the same by chance, so both are left
+ * out: nothing but a fault or INT n comes without injection here, and these run again.
+ */
+static bool is_stale(struct vcpu *v, uint64_t info, bool injecting)
+{
+	return !injecting && info == to_svm(v)->latest_inj;
+}
+
+void svm_note_interrupted_event(struct vcpu *v, bool injecting)
 {
 	uint64_t info = to_vmcb(v)->exit_int_info;
 	struct event *e = &v->delivering;
 
+	if (is_stale(v, info, injecting))
+		return;
 	e->vector = info & EVENT_VECTOR_MASK;
 	e->has_error = info & EVENT_ERROR_VALID;
 	e->error = info >> EVENT_ERROR_SHIFT;
@@ -79,14 +89,12 @@ void svm_note_interrupted_event(struct vcpu *v)
 		e->type = EVENT_NMI;
 		break;
 	case VMCB_EVENT_EXCEPTION:
-		e->type = EVENT_EXCEPTION;
+		e->type = is_software(e) ? EVENT_NONE : EVENT_EXCEPTION;
 		break;
 	default:
-		e->type = EVENT_SOFT_INT;
+		e->type = EVENT_NONE;
 		break;
 	}
-	if (runs_again(e))
-		e->type = EVENT_NONE;
 }
 
 /* The exit was none of the guest's business: what it interrupted is delivered again. */

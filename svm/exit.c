@@ -148,6 +148,14 @@ static void on_iret(struct vcpu *v)
 	}
 }
 
+static void on_instruction(struct vcpu *v)
+{
+	const struct insn *insn = current_insn(v);
+
+	if (insn)
+		exit_instruction(v, insn->op, insn->len);
+}
+
 static enum exit_reason on_exception(struct vcpu *v, unsigned vector)
 {
 	if (vector == VEC_MC)
@@ -169,7 +177,7 @@ static enum exit_reason handle_rare(struct vcpu *v, uint32_t code)
 		on_iret(v);
 		return EXIT_IRET;
 	case VMEXIT_VMMCALL:
-		exit_instruction(v);
+		on_instruction(v);
 		return EXIT_HYPERCALL;
 	case VMEXIT_TASK_SWITCH:
 		vm_kill(v, "a hardware task switch is not virtualized");
@@ -187,7 +195,7 @@ static enum exit_reason handle_rare(struct vcpu *v, uint32_t code)
 		exit_dr(v);
 		return EXIT_DR;
 	}
-	exit_instruction(v);
+	on_instruction(v);
 	return EXIT_INSTRUCTION;
 }
 

@@ -101,6 +101,11 @@ static int cpu_init(void)
 	return 0;
 }
 
+static void cpu_fini(void)
+{
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~(uint64_t)EFER_SVME);
+}
+
 static void init_intercepts(struct vmcb *vmcb)
 {
 	vmcb->intercept_dr = INTERCEPT_DR_ALL;
@@ -116,27 +121,6 @@ static void init_intercepts(struct vmcb *vmcb)
 	vmcb->iopm_base = pfn_to_hpa(iopm).v;
 	vmcb->msrpm_base = pfn_to_hpa(msrpm).v;
 	vmcb->v_intr = V_INTR_MASKING;
-}
-
-/* APM Vol. 2 14.1.3: the registers that have no neutral owner. */
-static void init_state(struct vcpu *v)
-{
-	const struct segment code = {
-		.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SEG_P | SEG_S | 0xb
-	};
-	const struct segment data = { .limit = 0xffff, .attr = SEG_P | SEG_S | 0x3 };
-	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_P | 0x2 };
-	const struct segment tr = { .limit = 0xffff, .attr = SEG_P | 0xb };
-	const struct descriptor_table table = { .limit = 0xffff };
-
-	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
-		svm_set_segment(v, s, s == SEG_CS ? &code : &data);
-	svm_set_segment(v, SEG_LDTR, &ldtr);
-	svm_set_segment(v, SEG_TR, &tr);
-	svm_set_tables(v, &table, &table);
-	to_vmcb(v)->dr6 = DR6_RESET;
-	to_vmcb(v)->dr7 = DR7_RESET;
-	to_vmcb(v)->pat = PAT_RESET;
 }
 
 static void vcpu_fini(struct vcpu *v)
@@ -160,14 +144,35 @@ static int vcpu_init(struct vcpu *v)
 		return -ENOMEM;
 	}
 	s->vmcb_hpa = ptr_to_hpa(s->vmcb).v;
+	s->latest_inj = EVENT_VALID;
 	v->arch = s;
 	init_intercepts(s->vmcb);
-	init_state(v);
+	s->vmcb->pat = PAT_RESET;
 	return 0;
+}
+
+static void load(struct vcpu *v)
+{
+	svm_arrive(to_svm(v));
+}
+
+/* The VMCB is memory like any other: the next CPU finds all of it there. */
+static void unload(struct vcpu *v)
+{
+	(void)v;
+}
+
+/* VMRUN loads CR2 (APM Vol. 2 15.5.1), but not that of Bochs 2.7. Reading costs less than
+ * writing, and the register mostly holds what the guest left in it. */
+static void load_cr2(const struct vcpu *v)
+{
+	if (unlikely(read_cr2() != v->cr2))
+		write_cr2(v->cr2);
 }
 
 static void to_processor(struct vcpu *v, struct vmcb *vmcb)
 {
+	load_cr2(v);
 	vmcb->rax = v->regs.gpr[REG_RAX];
 	vmcb->rsp = v->regs.gpr[REG_RSP];
 	vmcb->rip = v->regs.rip;
@@ -195,6 +200,14 @@ static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 	vmcb->clean = svm_features.clean_after_exit;
 }
 
+/* A physical interrupt exits whatever the guest's IF is (APM Vol. 2 15.13.1, 15.21.1), but under
+ * Bochs 2.7 it waits as long as that is 0: it is let in between two entries. */
+static void take_waiting_irqs(const struct vcpu *v)
+{
+	if (!(v->regs.rflags & RFLAGS_IF))
+		irq_window();
+}
+
 static bool window_is_open(const struct vmcb *vmcb)
 {
 	return vmcb->intercept3 & INTERCEPT_VINTR;
@@ -210,10 +223,12 @@ static void run(struct vcpu *v)
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
 		enum exit_reason reason;
+		bool injecting;
 		uint64_t now;
 
 		vcpu_before_entry(v);
-		if (v->pending.type != EVENT_NONE)
+		injecting = v->pending.type != EVENT_NONE;
+		if (injecting)
 			svm_inject_pending(v);
 		if (unlikely(window_is_open(vmcb) != v->want_window))
 			svm_change_window(v);
@@ -222,10 +237,11 @@ static void run(struct vcpu *v)
 		svm_enter(&v->regs, s->vmcb_hpa, host);
 		from_processor(v, vmcb);
 		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-			svm_note_interrupted_event(v);
+			svm_note_interrupted_event(v, injecting);
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			svm_reinject(v);
+		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();
 		v->exits.ticks[reason] += now - v->t_exit;
@@ -239,8 +255,11 @@ const struct vendor_ops svm_ops = {
 	.name = "SVM",
 	.usable = usable,
 	.cpu_init = cpu_init,
+	.cpu_fini = cpu_fini,
 	.vcpu_init = vcpu_init,
 	.vcpu_fini = vcpu_fini,
+	.load = load,
+	.unload = unload,
 	.run = run,
 	.get_segment = svm_get_segment,
 	.set_segment = svm_set_segment,

@@ -28,6 +28,7 @@ struct svm_vcpu {
 	uint64_t vmcb_hpa;
 	const struct svm_asid_pool *asid_pool; /* of the CPU whose TLB knows our ASID */
 	uint64_t asid_generation; /* of that pool, when it was taken */
+	uint64_t latest_inj; /* EVENTINJ of the latest injection; before the first: all but valid 0 */
 	bool flush; /* the TLB may hold what it must not: new ASID at the next entry */
 };
 
@@ -96,22 +97,24 @@ void svm_dump(struct vcpu *v);
  * and returns the reason that it was counted under. */
 enum exit_reason svm_handle_exit(struct vcpu *v);
 
-/* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering. */
+/* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering, with
+ * `injecting` if that entry has injected an event. */
 void svm_inject_pending(struct vcpu *v);
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
-void svm_note_interrupted_event(struct vcpu *v);
+void svm_note_interrupted_event(struct vcpu *v, bool injecting);
 void svm_reinject(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);
 struct svm_asid_pool *svm_asid_pool(void); /* this CPU's */
-void svm_change_asid(struct svm_vcpu *s); /* its flush is due, or its ASID is another CPU's */
+void svm_arrive(struct svm_vcpu *s); /* on this CPU */
+void svm_change_asid(struct svm_vcpu *s); /* its flush is due, or its ASID is of the past */
 
 static inline void svm_choose_asid(struct svm_vcpu *s, struct vmcb *vmcb,
 				   const struct svm_asid_pool *pool)
 {
 	vmcb->tlb_control = TLB_CONTROL_NONE;
-	if (unlikely(s->flush || s->asid_pool != pool || s->asid_generation != pool->generation))
+	if (unlikely(s->flush || s->asid_generation != pool->generation))
 		svm_change_asid(s);
 }
 

@@ -44,7 +44,7 @@ uint32_t vlapic_ppr(const struct vlapic *l)
 	int isrv = highest_vector(l->isr);
 	uint32_t in_service = isrv < 0 ? 0 : (uint32_t)isrv & APIC_CLASS;
 
-	return (l->tpr & APIC_CLASS) >= in_service ? l->tpr : in_service;
+	return (l->vcpu->tpr & APIC_CLASS) >= in_service ? l->vcpu->tpr : in_service;
 }
 
 /* Also while software-disabled: what is in IRR then waits for the processor, not for the
@@ -84,13 +84,13 @@ void vlapic_eoi(struct vlapic *l)
 
 void vlapic_set_tpr(struct vlapic *l, uint32_t tpr)
 {
-	l->tpr = tpr & 0xff;
+	l->vcpu->tpr = tpr & 0xff;
 	recheck(l);
 }
 
 uint64_t vlapic_cr8(const struct vlapic *l)
 {
-	return l->tpr >> 4;
+	return l->vcpu->tpr >> 4;
 }
 
 void vlapic_set_cr8(struct vlapic *l, uint64_t val)
@@ -247,6 +247,7 @@ void vlapic_reset(struct vlapic *l)
 
 	vlapic_timer_stop(l);
 	v->apic_base = VLAPIC_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+	v->tpr = 0;
 	*l = (struct vlapic){ .vcpu = v, .bus = l->bus, .dfr = APIC_DFR_FLAT, .svr = 0xff };
 	for (i = 0; i < NR_LVT; i++)
 		l->lvt[i] = APIC_LVT_MASKED;

@@ -22,7 +22,7 @@ struct vlapic_timer {
 struct vlapic {
 	struct vcpu *vcpu;
 	struct apic_bus *bus;
-	uint32_t tpr, ldr, dfr, svr;
+	uint32_t ldr, dfr, svr; /* TPR is the vCPU's */
 	uint32_t esr, errors; /* as latched by the guest's write; since then */
 	uint64_t icr; /* xAPIC: destination in bits 63:56, x2APIC: 63:32 */
 	uint32_t lvt[NR_LVT];

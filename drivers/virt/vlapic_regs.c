@@ -86,7 +86,7 @@ bool vlapic_reg_read(struct vlapic *l, unsigned reg, uint32_t *val)
 		*val = read_version();
 		break;
 	case APIC_REG_TPR:
-		*val = l->tpr;
+		*val = l->vcpu->tpr;
 		break;
 	case APIC_REG_PPR:
 		*val = vlapic_ppr(l);

@@ -2,7 +2,7 @@
 #
 # Stock guests: Debian's kernels by package name and an initrd with busybox and our load.
 # build/images/vmlinuz-FLAVOUR and build/images/initrd-FLAVOUR for FLAVOUR = amd64,
-# 686-pae, 686. Downloads are kept in $(XIHV_CACHE) and fetched once.
+# 686-pae, 686; vmlinux-FLAVOUR is the same kernel, decompressed, for slow beds. Downloads are kept in $(XIHV_CACHE) and fetched once.
 
 IMAGE_FLAVOURS := amd64 686-pae 686
 IMAGES_DIR := build/images
@@ -21,7 +21,7 @@ HOSTCC ?= gcc
 .PHONY: images $(addprefix image-,$(IMAGE_FLAVOURS))
 images: image-amd64 ## fetch and build the stock guests (once, then cached)
 
-$(IMAGE_FLAVOURS:%=image-%): image-%: $(IMAGES_DIR)/vmlinuz-% $(IMAGES_DIR)/initrd-%
+$(IMAGE_FLAVOURS:%=image-%): image-%: $(IMAGES_DIR)/vmlinuz-% $(IMAGES_DIR)/vmlinux-% $(IMAGES_DIR)/initrd-%
 
 # The cache decides whether anything is downloaded; what is there is only copied.
 $(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/%/busybox): $(IMAGES_DIR)/%/busybox: guests/images/fetch.sh
@@ -32,6 +32,10 @@ $(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/%/busybox): $(IMAGES_DIR)/%/busybox: guests/ima
 
 $(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/vmlinuz-%): $(IMAGES_DIR)/vmlinuz-%: $(IMAGES_DIR)/%/busybox
 	@cp $(<D)/vmlinuz $@
+
+$(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/vmlinux-%): $(IMAGES_DIR)/vmlinux-%: $(IMAGES_DIR)/vmlinuz-% guests/images/vmlinux.py
+	@echo "  UNPACK  $@"
+	@$(PYTHON) guests/images/vmlinux.py $< $@
 
 $(IMAGES_DIR)/amd64/load: IMAGE_ARCH := -m64
 $(IMAGES_DIR)/686-pae/load $(IMAGES_DIR)/686/load: IMAGE_ARCH := -m32

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 
 import xihv  # noqa: E402
-from machine import BUILD, ROOT, Machine, quote_initrd  # noqa: E402
+from machine import BUILD, ROOT, Qemu, quote_initrd  # noqa: E402
 
 OUT = BUILD / "bench"
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
@@ -86,7 +86,7 @@ def say(text):
 
 def stock_run(name, args):
     say(f"{name}: boot and phases under -icount (a few minutes at most)")
-    with Machine(f"bench-{name}", args + ICOUNT, LIMIT_SECONDS) as machine:
+    with Qemu(f"bench-{name}", args + ICOUNT, LIMIT_SECONDS) as machine:
         machine.expect(r"xihv-guest: user space reached", LIMIT_SECONDS)
         machine.expect(r"bench: done, 0 errors", LIMIT_SECONDS)
         machine.wait_end(120)
@@ -120,7 +120,7 @@ def bare_entry():
     real_mode = kernel[:(kernel[SETUP_SECTS] + 1) * SECTOR]
     probe = OUT / "vmlinuz-entry"
     probe.write_bytes(real_mode + (OUT / "entry.bin").read_bytes())
-    with Machine("bench-entry", bare_args(probe) + DEBUG_EXIT + ICOUNT,
+    with Qemu("bench-entry", bare_args(probe) + DEBUG_EXIT + ICOUNT,
                  SHORT_LIMIT_SECONDS) as machine:
         m = machine.expect(r"bench: kernel entry, tsc 0x([0-9a-f]{16})", SHORT_LIMIT_SECONDS)
         return int(m[1], 16)
@@ -129,7 +129,7 @@ def bare_entry():
 def exits_run(name, args):
     """The tiny guest exits-bench: {(paging mode, kind of exit): ticks a round}."""
     say(f"{name}: instructions a kind of exit")
-    with Machine(f"bench-exits-{name}", args + ICOUNT, SHORT_LIMIT_SECONDS) as machine:
+    with Qemu(f"bench-exits-{name}", args + ICOUNT, SHORT_LIMIT_SECONDS) as machine:
         machine.expect(r"exits-bench: done", SHORT_LIMIT_SECONDS)
         return {(m[1], m[2]): int(m[4]) / int(m[3]) for m in
                 re.finditer(r"exits-bench: (\w+) (\S+) (\d+) (\d+)", machine.log())}

@@ -61,7 +61,7 @@ static void check_lapic(struct vlapic *l)
 {
 	assert(vlapic_pending(l) < 0 || l->vcpu->irq_check); /* A1 */
 	assert(!(l->irr[0] & 0xffff) && !(l->isr[0] & 0xffff)); /* A3 */
-	assert(l->tpr <= 0xff && vlapic_ppr(l) <= 0xff);
+	assert(vlapic_ppr(l) <= 0xff);
 	if (!(l->svr & APIC_SVR_ENABLE))
 		for (unsigned i = 0; i < NR_LVT; i++)
 			assert(l->lvt[i] & APIC_LVT_MASKED);

@@ -11,6 +11,8 @@
  *  G4  A loaded kernel starts in RAM, on a GDT that is there, with paging as its mode says.
  *  G5  bzImage: payload and initrd are whole, apart and where the zero page says.
  *  G6  Multiboot: modules and their strings are whole and where the information says.
+ *  G7  vmlinux: above 1 MiB, its last segment is whole and cleared behind, its initrd is apart
+ *      from it, and the zero page names both as for a bzImage.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -144,23 +146,86 @@ static void check_entry(const struct guest_entry *e)
 	}
 }
 
-static void check_bzimage(const struct guest_entry *e)
+/* What both kinds of Linux file must come to; the kernel ends at `end`. */
+static void check_params(const struct guest_entry *e, uint64_t start, uint64_t end)
 {
-	unsigned sects = file[HDR_SETUP_SECTS] ? file[HDR_SETUP_SECTS] : DEFAULT_SETUP_SECTS;
-	uint64_t payload = (sects + 1) * SECTOR_BYTES, size = file_size - payload;
-	uint64_t start = e->rip - (e->long_mode ? ENTRY64_OFFSET : 0);
-	uint64_t initrd = fake_u32(e->rsi + HDR_RAMDISK_IMAGE), max;
+	uint64_t initrd = fake_u32(e->rsi + HDR_RAMDISK_IMAGE);
 
-	assert(is_ram(start, size) && !memcmp(fake_ram + start, file + payload, size));
 	assert(fake_u32(e->rsi + HDR_CODE32_START) == (uint32_t)start);
 	assert(!strcmp((char *)fake_ram + fake_u32(e->rsi + HDR_CMD_LINE_PTR), args));
 	assert(fake_u32(e->rsi + HDR_RAMDISK_SIZE) == setup.initrd);
 	if (!setup.initrd)
 		return;
-	memcpy(&max, file + HDR_INITRD_ADDR_MAX, sizeof(max));
-	assert(is_ram(initrd, setup.initrd) && initrd + setup.initrd - 1 <= (uint32_t)max);
-	assert(initrd >= start + size && initrd % PAGE_SIZE == 0);
+	assert(is_ram(initrd, setup.initrd) && initrd >= end && initrd % PAGE_SIZE == 0);
+	assert(initrd + setup.initrd - 1 <= fake_u32(e->rsi + HDR_INITRD_ADDR_MAX));
 	assert(!memcmp(fake_ram + initrd, extra, setup.initrd));
+}
+
+static void check_bzimage(const struct guest_entry *e)
+{
+	unsigned sects = file[HDR_SETUP_SECTS] ? file[HDR_SETUP_SECTS] : DEFAULT_SETUP_SECTS;
+	uint64_t payload = (sects + 1) * SECTOR_BYTES, size = file_size - payload;
+	uint64_t start = e->rip - (e->long_mode ? ENTRY64_OFFSET : 0);
+
+	assert(is_ram(start, size) && !memcmp(fake_ram + start, file + payload, size));
+	check_params(e, start, start + size);
+}
+
+/* Of a field of `bytes` bytes. */
+static uint64_t elf_field(uint64_t off, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, file + off, bytes);
+	return v;
+}
+
+/* One program header, in the order of ELF64. */
+struct phdr {
+	uint64_t type, off, paddr, filesz, memsz;
+};
+
+static struct phdr elf_phdr(unsigned i)
+{
+	bool wide = file[4] == 2;
+	uint64_t at = elf_field(wide ? 32 : 28, wide ? 8 : 4) + i * elf_field(wide ? 54 : 42, 2);
+
+	if (wide)
+		return (struct phdr){ elf_field(at, 4), elf_field(at + 8, 8), elf_field(at + 24, 8),
+				      elf_field(at + 32, 8), elf_field(at + 40, 8) };
+	return (struct phdr){ elf_field(at, 4), elf_field(at + 4, 4), elf_field(at + 12, 4),
+			      elf_field(at + 16, 4), elf_field(at + 20, 4) };
+}
+
+static void check_vmlinux(const struct guest_entry *e)
+{
+	unsigned nr = (unsigned)elf_field(file[4] == 2 ? 56 : 44, 2);
+	uint64_t start = UINT64_MAX, end = 0;
+	struct phdr last = { 0 };
+
+	assert(e->long_mode == (file[4] == 2));
+	for (unsigned i = 0; i < nr; i++) {
+		struct phdr p = elf_phdr(i);
+
+		if (p.type != 1 || p.memsz == 0)
+			continue;
+		assert(p.paddr >= MIB && is_ram(p.paddr, p.memsz));
+		start = p.paddr < start ? p.paddr : start;
+		end = p.paddr + p.memsz > end ? p.paddr + p.memsz : end;
+		last = p;
+	}
+	assert(e->rip >= start && e->rip < end);
+	if (last.filesz)
+		assert(!memcmp(fake_ram + last.paddr, file + last.off, last.filesz));
+	for (uint64_t i = last.filesz; i < last.memsz; i += 1 + last.memsz / 64)
+		assert(!fake_ram[last.paddr + i]);
+	check_params(e, start, end);
+}
+
+static bool is_bzimage(void)
+{
+	return file_size >= HDR_VERSION + 2 && elf_field(HDR_BOOT_FLAG, 2) == BOOT_FLAG_MAGIC &&
+	       elf_field(HDR_MAGIC, 4) == HDR_MAGIC_VALUE;
 }
 
 static void check_multiboot(const struct guest_entry *e)
@@ -210,7 +275,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_entry(&entry);
 	if (entry.rax == MB1_BOOT_MAGIC)
 		check_multiboot(&entry);
-	else
+	else if (is_bzimage())
 		check_bzimage(&entry);
+	else
+		check_vmlinux(&entry);
 	return 0;
 }

@@ -48,6 +48,12 @@ struct cpuid_regs fake_cpuid(uint32_t leaf, uint32_t subleaf)
 	return (struct cpuid_regs){ r[0], r[1] ^ subleaf, r[2], r[3] };
 }
 
+uint64_t fake_rdmsr(uint32_t msr)
+{
+	assert(msr == MSR_ARCH_CAPABILITIES);
+	return ~UINT64_C(0);
+}
+
 void fake_wrmsr(uint32_t msr, uint64_t val)
 {
 	assert(msr == MSR_TSC_AUX && !(val >> 32));

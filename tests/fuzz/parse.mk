@@ -18,8 +18,7 @@ fuzz_memmap_FLAGS := -max_len=4096
 
 # What guests are made of.
 FUZZ += fuzz_loader
-fuzz_loader_SRCS := tests/fuzz/fuzz_loader.c guests/load.c guests/bzimage.c guests/multiboot.c \
-	guests/multiboot_file.c tests/unit/fake_guest.c tests/unit/host_print.c
+fuzz_loader_SRCS := tests/fuzz/fuzz_loader.c $(GUEST_LOADER_SRCS) tests/unit/fake_guest.c tests/unit/host_print.c
 fuzz_loader_DICT := tests/fuzz/loader.dict
 fuzz_loader_FLAGS := -max_len=8192
 

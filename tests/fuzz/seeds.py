@@ -149,6 +149,31 @@ def fuzz_loader():
     yield setup(mem=0) + multiboot(0, head=elf32((1024, m, m, 1024, 12 * m)))
     yield setup() + multiboot(3, head=elf64((1024, 0xFFFFFFFF80100000, 2 * m, 1024, 0x2000)))
 
+    def note(owner):
+        name = owner + bytes(4 - len(owner) % 4)
+        return struct.pack("<III", len(owner) + 1, 4, 256) + name + bytes(4)
+
+    def vmlinux(head, note_type, notes=note(b"Xen") + note(b"Linux")):
+        """The head's last program header becomes the notes'."""
+        at = len(head) - (56 if head[4] == 2 else 32)
+        f = bytearray(head.ljust(2048, b"\1"))
+        struct.pack_into("<I", f, at, note_type)
+        f[512:512 + len(notes)] = notes
+        return bytes(f)
+
+    text64, data64 = (1024, 0xFFFFFFFF80100000, m, 1024, 1024), (1024, 0, 2 * m, 512, 0x2000)
+    text32, data32 = (1024, m, m, 1024, 1024), (1024, 0, 2 * m, 512, 0x2000)
+    notes = (512, 0, 0, 44, 44)
+    for kind in (4, 5):
+        yield setup() + vmlinux(elf64(text64, data64, notes), kind)
+        yield setup(initrd=3000) + vmlinux(elf32(text32, data32, notes), kind)
+    yield setup(modules=1) + vmlinux(elf64(text64, notes), 4)
+    yield setup() + vmlinux(elf64((1024, 0xFFFFFFFF80100000, 4096, 1024, 4096), notes), 4)
+    yield setup(mem=0, initrd=3000) + vmlinux(elf64(text64, (0, 0, 2 * m, 0, 5 * m), notes), 4)
+    yield setup(mem=0, initrd=3000) + vmlinux(elf64(text64, (0, 0, 2 * m, 0, 6 * m), notes), 4)
+    yield setup() + vmlinux(elf32(text32, notes), 4, note(b"Linus") + note(b"Linux"))
+    yield setup() + vmlinux(elf32(text32, notes), 4, struct.pack("<III", 6, 0xFFFFFFFF, 1))
+
 
 def fuzz_acpi():
     madt = bytes(8) + bytes([0, 8, 0, 0, 1, 0, 0, 0, 0, 8, 1, 1, 1, 0, 0, 0, 1, 12, 0, 0])

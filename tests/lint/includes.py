@@ -16,7 +16,7 @@ C_STANDARD = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h"}
 HV_FOR_VENDOR = {
     "hv/" + h + ".h"
     for h in (
-        "compiler cpu emul emul_table errno exit exit_handlers guest_mem icache insn_cache insn_fetch msr "
+        "compiler control_regs cpu emul emul_table errno exit exit_handlers guest_mem icache insn_cache insn_fetch line msr "
         "page percpu print sched spinlock string timer vcpu vendor vm x86"
     ).split()
 }

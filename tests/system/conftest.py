@@ -29,14 +29,14 @@ def built():
 
 @pytest.fixture
 def boot(request):
-    """Start xihv with a log named after the test; it is ended with the test."""
+    """Start xihv (xihv.start) with a log named after the test; it is ended with the test."""
     machines = []
 
     def start(*args, **kwargs):
         name = request.node.name.translate(str.maketrans("[]/ ", "----")).strip("-")
         if machines:
             name += f"-{len(machines) + 1}"
-        machines.append(xihv.Xihv(name, *args, **kwargs))
+        machines.append(xihv.start(name, *args, **kwargs))
         return machines[-1]
 
     yield start

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A QEMU that a test talks to over its serial line.
+"""An emulated machine that a test talks to over its serial line.
 
 Everything has a time limit; one that runs out is reported as a hang with the tail of the
-log. QEMU is ended by its own process id in every case. Logs are kept in build/logs.
+log. The emulator is ended by its own process id in every case. Logs are kept in build/logs.
 """
 
 import os
 import re
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ class Hang(AssertionError):
 
 
 class Ended(AssertionError):
-    """QEMU ended before what was waited for."""
+    """The emulator ended before what was waited for."""
 
 
 def quote_initrd(modules):
@@ -39,20 +40,22 @@ def console_args():
 
 
 class Machine:
-    """One run of QEMU. Use as a context manager."""
+    """One run of an emulator. Use as a context manager."""
 
-    def __init__(self, name, args, limit=600):
-        """`limit`: seconds that the machine may live, whatever it is doing."""
+    # How much longer everything takes than on QEMU; all time limits are made so much longer.
+    SLOWNESS = 1
+
+    def __init__(self, name, command, limit=600):
+        """`command`: the emulator with its arguments; the serial line is its terminal.
+        `limit`: seconds that the machine may live, whatever it is doing."""
         LOGS.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log_path = LOGS / f"{name}.log"
-        self.deadline = time.monotonic() + limit
-        self.limit = limit
-        self.args = console_args() + args
+        self.deadline = time.monotonic() + limit * self.SLOWNESS
         self._log = open(self.log_path, "wb")
-        self._log.write(("qemu-system-x86_64 " + " ".join(self.args) + "\n").encode())
+        self._log.write((shlex.join(command) + "\n").encode())
         self._log.flush()
-        self.child = pexpect.spawn("qemu-system-x86_64", self.args, timeout=60, echo=False,
+        self.child = pexpect.spawn(command[0], command[1:], timeout=60, echo=False,
                                    maxread=65536, dimensions=(50, 200))
         self.child.delaybeforesend = None
         self.child.logfile_read = self._log
@@ -70,19 +73,23 @@ class Machine:
         text = self.log_path.read_bytes().decode(errors="replace").replace("\r", "")
         return "\n".join(text.splitlines()[-TAIL_LINES:])
 
+    def _left(self, timeout):
+        """Seconds that may be waited, of those that were asked for."""
+        return max(min(timeout * self.SLOWNESS, self.deadline - time.monotonic()), 0)
+
     def expect(self, pattern, timeout=60):
         """Wait for a regular expression (or the first of a list); its match object.
         The match's .index is the number of the pattern in a list."""
         patterns = [pattern] if isinstance(pattern, str) else list(pattern)
-        left = min(timeout, self.deadline - time.monotonic())
+        left = self._left(timeout)
         which = self.child.expect([pexpect.TIMEOUT, pexpect.EOF] +
                                   [re.compile(p.encode(), re.M) for p in patterns],
-                                  timeout=max(left, 0))
+                                  timeout=left)
         if which == 0:
             raise Hang(f"{self.name}: hang: waited {left:.0f} s for {patterns}; "
                        f"end of {self.log_path}:\n{self._tail()}")
         if which == 1:
-            raise Ended(f"{self.name}: QEMU ended while waiting for {patterns}; "
+            raise Ended(f"{self.name}: the emulator ended while waiting for {patterns}; "
                         f"end of {self.log_path}:\n{self._tail()}")
         self.index = which - 2
         return Match(self.child.match, self.child.before)
@@ -95,12 +102,12 @@ class Machine:
             del left[self.index]
 
     def wait_end(self, timeout=60):
-        """Wait until QEMU has ended by itself; its exit status."""
-        left = min(timeout, self.deadline - time.monotonic())
+        """Wait until the emulator has ended by itself; its exit status."""
+        left = self._left(timeout)
         try:
-            self.child.expect(pexpect.EOF, timeout=max(left, 0))
+            self.child.expect(pexpect.EOF, timeout=left)
         except pexpect.TIMEOUT:
-            raise Hang(f"{self.name}: QEMU did not end within {left:.0f} s:\n"
+            raise Hang(f"{self.name}: the emulator did not end within {left:.0f} s:\n"
                        f"{self._tail()}") from None
         self.rest = text_of(self.child.before or b"")
         self.child.wait()
@@ -115,7 +122,7 @@ class Machine:
         self.child.send(text.encode() if isinstance(text, str) else text)
 
     def close(self):
-        """End QEMU if it still runs."""
+        """End the emulator if it still runs."""
         if self.child.pid and self.child.isalive():
             os.kill(self.child.pid, signal.SIGKILL)
         self.child.close(force=True)
@@ -125,6 +132,13 @@ class Machine:
         """Everything that came so far, as text without carriage returns."""
         self._log.flush()
         return text_of(self.log_path.read_bytes())
+
+
+class Qemu(Machine):
+    """One run of QEMU with these arguments."""
+
+    def __init__(self, name, args, limit=600):
+        super().__init__(name, ["qemu-system-x86_64"] + console_args() + args, limit)
 
 
 class Match:

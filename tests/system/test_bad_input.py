@@ -40,7 +40,9 @@ BAD_LINES = {
 BAD_FILES = {
     "empty": (lambda kernel: b"", r'bad.*: its file is empty: expected '),
     "text": (lambda kernel: b"this is no kernel\n" * 100,
-             r"bad: not started: its kernel is neither a bzImage nor a multiboot kernel"),
+             r"bad: not started: its kernel is neither a bzImage nor a multiboot kernel nor an ELF file"),
+    "program": (lambda kernel: (xihv.IMAGES / "amd64/load").read_bytes(),
+                r"bad: not started: its kernel is an ELF file without a multiboot header or"),
     "cut-in-the-header": (lambda kernel: kernel[:600],
                           r"bad: not started: its kernel is broken: the setup header is cut"),
     "cut-in-the-setup-code": (lambda kernel: kernel[:9000],

@@ -5,14 +5,14 @@ xihv cannot run on. (qemu -kernel, multiboot 1, is what all other tests use.)"""
 import pytest
 
 import xihv
-from machine import Machine
+from machine import Qemu
 
 HELLO = xihv.tiny_module("hello")
 HELLO_LINES = [r"hello: cmdline", r"hello: ended: .*exit status 33"]
 
 
 def iso_machine(name, iso, extra=()):
-    return Machine(name, xihv.machine_args() + ["-cdrom", str(iso), "-boot", "d", *extra], 300)
+    return Qemu(name, xihv.machine_args() + ["-cdrom", str(iso), "-boot", "d", *extra], 300)
 
 
 @pytest.mark.parametrize("protocol", ["multiboot", "multiboot2"])

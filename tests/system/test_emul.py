@@ -5,7 +5,7 @@ once bare in QEMU, which is the oracle, and once under xihv."""
 import pytest
 
 import xihv
-from machine import Machine
+from machine import Qemu
 
 # How many checks: 5 with SMAP, without which there are no writes that xihv must emulate.
 GUESTS = {"emul": 5, "privileged": None}
@@ -14,7 +14,7 @@ GUESTS = {"emul": 5, "privileged": None}
 def bare(guest):
     args = xihv.machine_args() + ["-kernel", str(xihv.TINY / f"{guest}.elf"),
                                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-    return Machine(f"{guest}-bare", args, limit=120)
+    return Qemu(f"{guest}-bare", args, limit=120)
 
 
 def check_log(log, guest):

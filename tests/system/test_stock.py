@@ -11,7 +11,7 @@ import time
 import pytest
 
 import xihv
-from machine import Machine, Shell
+from machine import Qemu, Shell
 
 NAME = "deb64"
 BOOT_SECONDS = 240
@@ -46,7 +46,7 @@ def test_root_shell(guest):
 def test_no_warnings_that_bare_qemu_lacks(guest):
     bare_args = xihv.machine_args(mem=xihv.GUEST_MEM_MIB) + [
         "-kernel", str(xihv.KERNEL), "-initrd", str(xihv.INITRD), "-append", "console=ttyS0"]
-    with Machine("stock-bare", bare_args, limit=180) as machine:
+    with Qemu("stock-bare", bare_args, limit=180) as machine:
         bare = Shell(machine)
         bare.wait(120)
         on_bare = warnings_of(bare)

@@ -6,7 +6,7 @@ import pytest
 
 import xihv
 
-GUESTS = ["paging", "exceptions", "timers", "msr", "switch"]
+GUESTS = ["paging", "exceptions", "timers", "msr", "cr8", "switch"]
 
 
 @pytest.mark.parametrize("cpu", xihv.CPUS)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""xihv on a QEMU machine: how it is started, its console and its tables."""
+"""xihv on its beds, QEMU and Bochs: how it is started, its console and its tables.
+
+A processor's name says which bed: CPUS are QEMU's, bochs.MODELS those of Bochs.
+"""
 
 import re
 import shutil
@@ -7,7 +10,8 @@ import subprocess
 from collections import namedtuple
 from pathlib import Path
 
-from machine import BUILD, ROOT, Machine, console_args, quote_initrd  # noqa: F401
+import bochs
+from machine import BUILD, ROOT, Qemu, console_args, quote_initrd  # noqa: F401
 
 ELF = BUILD / "xihv.elf"
 IMAGES = BUILD / "images"
@@ -24,6 +28,7 @@ CPUS = {"EPYC": "EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowpre
 
 GUEST_MEM_MIB = 256
 HOST_MEM_MIB = 768
+CMDLINE = "console=com1,115200"
 
 CTRL_A = "\x01"
 INPUT_HYPERVISOR = r"\*\*\* input to the hypervisor"
@@ -61,22 +66,15 @@ def bare_tiny(name, guest, cmdline, limit):
     args = ["-accel", "tcg", "-cpu", CPUS["max"], "-m", "64", "-no-reboot",
             "-kernel", str(TINY / f"{guest}.elf"), "-append", cmdline,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-    return Machine(name, args, limit)
+    return Qemu(name, args, limit)
 
 
 def machine_args(cpu="EPYC", mem=HOST_MEM_MIB):
     return ["-accel", "tcg", "-cpu", CPUS.get(cpu, cpu), "-m", str(mem), "-no-reboot"]
 
 
-class Xihv(Machine):
-    """xihv under QEMU; a context manager."""
-
-    def __init__(self, name, modules=(), cmdline="console=com1,115200", cpu="EPYC",
-                 mem=HOST_MEM_MIB, extra=(), limit=600):
-        args = machine_args(cpu, mem) + ["-kernel", str(ELF), "-append", cmdline]
-        if modules:
-            args += ["-initrd", quote_initrd(modules)]
-        super().__init__(name, args + list(extra), limit)
+class Console:
+    """The hypervisor's console on a machine's serial line."""
 
     def input_to(self, who, timeout=20):
         """Press ^a^a^a until `who` ("xihv" or a guest's name) has the input."""
@@ -94,7 +92,32 @@ class Xihv(Machine):
         return self.expect(rf"^{NO_KEY_ANSWER}\r*\n", timeout).before
 
 
-def make_iso(name, modules, cmdline="console=com1,115200", protocol="multiboot2"):
+class Xihv(Console, Qemu):
+    """xihv under QEMU, by its -kernel; a context manager."""
+
+    def __init__(self, name, modules=(), cmdline=CMDLINE, cpu="EPYC", mem=HOST_MEM_MIB, extra=(),
+                 limit=600):
+        args = machine_args(cpu, mem) + ["-kernel", str(ELF), "-append", cmdline]
+        if modules:
+            args += ["-initrd", quote_initrd(modules)]
+        super().__init__(name, args + list(extra), limit)
+
+
+class XihvOnBochs(Console, bochs.Bochs):
+    """xihv under Bochs, by an ISO with GRUB; a context manager."""
+
+    def __init__(self, name, modules=(), cmdline=CMDLINE, cpu=bochs.MODELS[0], mem=HOST_MEM_MIB,
+                 limit=600):
+        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit)
+
+
+def start(name, modules=(), cpu="EPYC", **kwargs):
+    """xihv on the bed that has this processor."""
+    bed = XihvOnBochs if cpu in bochs.MODELS else Xihv
+    return bed(name, modules, cpu=cpu, **kwargs)
+
+
+def make_iso(name, modules, cmdline=CMDLINE, protocol="multiboot2"):
     """A GRUB ISO with xihv and these modules; its path."""
     iso = BUILD / "iso" / f"{name}.iso"
     iso.parent.mkdir(parents=True, exist_ok=True)

@@ -288,10 +288,10 @@ static void no_kernel(void **state)
 {
 	(void)state;
 	put(0x202, 0, 4);
-	refused(-ENOEXEC, "its kernel is neither a bzImage nor a multiboot kernel");
+	refused(-ENOEXEC, "its kernel is neither a bzImage nor a multiboot kernel nor an ELF file");
 	new_kernel(state);
 	put(0x1fe, 0, 2);
-	refused(-ENOEXEC, "its kernel is neither a bzImage nor a multiboot kernel");
+	refused(-ENOEXEC, "its kernel is neither a bzImage nor a multiboot kernel nor an ELF file");
 	for (unsigned n = 1; n < 0x210; n += 13) {
 		new_kernel(state);
 		fake_guest_kernel(file, n, "");

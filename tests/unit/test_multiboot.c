@@ -314,14 +314,14 @@ static void header_place(void **state)
 	new_elf32(state);
 	put(HEADER, 0, 4);
 	header(FILE_BYTES - 0x1000 - 8, 0);
-	refused(-ENOEXEC, "neither a bzImage nor a multiboot kernel");
+	refused(-ENOEXEC, "an ELF file without a multiboot header");
 	new_elf32(state);
 	put(HEADER, 0, 4);
 	header(HEADER + 2, 0); /* not aligned */
-	refused(-ENOEXEC, "neither a bzImage nor a multiboot kernel");
+	refused(-ENOEXEC, "an ELF file without a multiboot header");
 	new_elf32(state);
 	put(HEADER + 8, 1, 4); /* checksum */
-	refused(-ENOEXEC, "neither a bzImage nor a multiboot kernel");
+	refused(-ENOEXEC, "an ELF file without a multiboot header");
 }
 
 static void flags(void **state)
@@ -355,6 +355,11 @@ static void does_not_fit(void **state)
 	phdr32(0, 0x1000, 0x9f000, 0x9f000, 0x1000, 0x20000);
 	put(24, 0x9f000, 4);
 	refused(-ENOEXEC, "it wants 0x20000 bytes at 0x9f000, where the board has no RAM");
+	new_elf32(state);
+	put(44, 2, 2);
+	phdr32(0, 0x1000, MIB, 16 * MIB, 0x1000, MIB);
+	phdr32(1, 0x1000, 20 * MIB, 20 * MIB, 0x1000, MIB);
+	refused(-ENOMEM, "its kernel needs mem=22M at least"); /* the one that is enough for both */
 	new_elf32(state);
 	phdr32(0, 0x1000, MIB, MIB, 0x1000, 15 * MIB);
 	fake_guest_module("m", 1, "");

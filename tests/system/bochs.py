@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""A Bochs 2.7 that boots an ISO, as a Machine (docs/testbeds.md: its models and its faults).
+
+What Bochs itself has to say is in build/logs/NAME.bochs.log.
+"""
+
+import re
+import shlex
+
+from machine import BUILD, LOGS, Machine
+
+BOCHS = "bochs-bin"
+RUN_DIR = BUILD / "bochs"
+
+# Processor models with a virtualization that xihv can use, by vendor.
+SVM_MODELS = ["trinity_apu", "zambezi", "phenom_8650_toliman", "turion64_tyler"]
+VMX_MODELS = ["corei7_haswell_4770", "core2_penryn_t9600"]
+MODELS = SVM_MODELS + VMX_MODELS
+
+# The words with which Bochs stops, and what they are.
+POWER_OFF = "ACPI control: soft power off"
+
+# `ips` is the TSC's frequency; about as many instructions a second as the emulator runs, so
+# that the machine's clock goes about as fast as ours. What the processor finds wrong with a
+# guest is no news: a line for each page fault.
+CONFIG = """\
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, e1000=0, parallel=0, extfpuirq=1, gameport=0, iodebug=1
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/vgabios/vgabios-stdvga.bin
+megs: {mem}
+cpu: model={model}, count=1, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+clock: sync=none, time0=utc
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path="{iso}", status=inserted
+boot: cdrom
+com1: enabled=1, mode=term, dev=/dev/tty
+log: "{log}"
+panic: action=fatal
+error: action=report, cpu0=ignore
+info: action=report
+debug: action=ignore
+"""
+
+
+def own_log(name):
+    return LOGS / f"{name}.bochs.log"
+
+
+def command(name, iso, model, mem):
+    """The command line that boots `iso`, with its files in build/bochs. The serial line is the
+    terminal that it is started on; standard output is Bochs' own."""
+    RUN_DIR.mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    config, start = RUN_DIR / f"{name}.bochsrc", RUN_DIR / f"{name}.start"
+    config.write_text(CONFIG.format(mem=mem, model=model, iso=iso, log=own_log(name)))
+    start.write_text("c\n")  # Debian's build begins in its debugger
+    run = shlex.join([BOCHS, "-q", "-rc", str(start), "-f", str(config)])
+    # Descriptor 3 keeps the terminal open until Bochs opens it by its name.
+    return ["sh", "-c", f"exec {run} 3<&0 </dev/null >{shlex.quote(str(RUN_DIR / name))}.out 2>&1"]
+
+
+class Bochs(Machine):
+    """One run of Bochs; a context manager."""
+
+    SLOWNESS = 6
+
+    def __init__(self, name, iso, model, mem, limit=600):
+        self.own_log = own_log(name)
+        super().__init__(name, command(name, iso, model, mem), limit)
+
+    def wait_end(self, timeout=60):
+        """0 if the machine was switched off, else 1: Bochs' own status is always 1."""
+        super().wait_end(timeout)
+        return 0 if self.stopped_by() == POWER_OFF else 1
+
+    def stopped_by(self):
+        """Bochs' last words, without the part of it that spoke."""
+        words = re.findall(r">>PANIC<< (.*)", self.own_log.read_text(errors="replace"))
+        return words[-1] if words else None
