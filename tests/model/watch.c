@@ -23,6 +23,8 @@ static void judge_entry(const struct visit *s, uint64_t gpa, uint64_t may_set)
 	unsigned frame = world_frame(gpa >> PAGE_SHIFT, &kind), w = gpa % PAGE_SIZE / 8;
 	uint64_t set, gfn;
 
+	if (world_in_change()) /* a frame that is being replaced may still be written */
+		dirty_tried(gpa >> PAGE_SHIFT);
 	if (frame == NO_FRAME || world_mem(frame, w) == world_known(frame, w))
 		return;
 	if (s->bytes < 8)
