@@ -3,7 +3,7 @@
 #
 # Variables: CROSS_COMPILE= (toolchain prefix), WERROR=0 (warnings don't stop the build),
 # LTO=0 (links in a second, not ten; each exit costs a tenth more), V=1 (show commands),
-# ISO_CMDLINE=, ISO_MODULES= (see the target iso).
+# ISO_CMDLINE=, ISO_MODULES= (see the target iso), BED=, MODEL= (see the target run).
 #
 # Directories hand in parts of their own by fragments: tests/unit/AREA.mk names unit tests
 # (UNIT += NAME, NAME_SRCS := ...); the others (below) may add targets, append to
@@ -110,12 +110,12 @@ ISO_CMDLINE ?= console=com1,115200
 # a file with one module a line, "HOST-FILE words of its module line"
 ISO_MODULES ?=
 
-$(B)/xihv.iso: $(B)/xihv.elf boot/mkiso.sh $(ISO_MODULES)
-	$(say) ISO $@
-	$(Q)boot/mkiso.sh -o $@ -k $< -c "$(ISO_CMDLINE)" $(if $(ISO_MODULES),-f $(ISO_MODULES))
-
+# Made anew each time: the line and the modules are no files that could tell.
 iso: setup ## build build/xihv.iso, a hybrid for BIOS and UEFI, CD and USB stick
-	$(Q)$(MAKE) --no-print-directory $(B)/xihv.iso
+	$(Q)$(MAKE) --no-print-directory $(B)/xihv.elf
+	$(say) ISO $(B)/xihv.iso
+	$(Q)boot/mkiso.sh -o $(B)/xihv.iso -k $(B)/xihv.elf -c "$(ISO_CMDLINE)" \
+		$(if $(ISO_MODULES),-f $(ISO_MODULES))
 
 # --- unit tests, on the host ----------------------------------------------------------
 

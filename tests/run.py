@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""`make run`: xihv and the stock guest under QEMU.
+"""`make run`: xihv and the stock guest under QEMU, or under Bochs (BED=bochs, MODEL=...).
 
 With a terminal: the guest's console is yours, ^a^a^a moves on to the hypervisor's.
 Without one: the guest runs the built-in load, the tables of keys y and e are printed,
@@ -8,30 +8,75 @@ everything is powered off; exit status 0, or 1 with the reason.
 """
 
 import os
+import shlex
+import subprocess
 import sys
+import termios
 import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "system"))
 
+import bochs  # noqa: E402
 import xihv  # noqa: E402
 
 NAME = "deb64"
+BED = os.environ.get("BED", "qemu")
+CPUS = {"qemu": list(xihv.CPUS), "bochs": bochs.MODELS}
+INTERACTIVE_CMDLINE = "console=com1,115200 idle=poweroff"
 LOAD_SECONDS = int(os.environ.get("RUN_SECONDS", "20"))
 BOOT_SECONDS = 300
 LIMIT_SECONDS = BOOT_SECONDS + 4 * LOAD_SECONDS + 300
 
 
-def interactive():
-    """Become QEMU, with its serial line on the terminal."""
-    args = (["qemu-system-x86_64"] + xihv.console_args() + xihv.machine_args()
-            + ["-kernel", str(xihv.ELF), "-append", "idle=poweroff",
-               "-initrd", xihv.quote_initrd(xihv.stock_modules(NAME))])
-    print("run: " + " ".join(args))
-    print("run: the guest takes half a minute or so to its shell. ^a^a^a goes to the\n"
+def choose_cpu():
+    """The processor that BED and MODEL ask for."""
+    if BED not in CPUS:
+        sys.exit(f"run: BED={BED}: expected one of {', '.join(CPUS)}")
+    cpu = os.environ.get("MODEL") or CPUS[BED][0]
+    if cpu not in CPUS[BED]:
+        sys.exit(f"run: MODEL={cpu}: expected one of {', '.join(CPUS[BED])}")
+    return cpu
+
+
+def make_iso(modules, cmdline):
+    """By `make iso`, as a user makes the one for a stick."""
+    lines = bochs.RUN_DIR / "modules"
+    lines.parent.mkdir(parents=True, exist_ok=True)
+    lines.write_text("\n".join(modules) + "\n")
+    subprocess.run([os.environ.get("MAKE", "make"), "--no-print-directory", "iso",
+                    f"ISO_CMDLINE={cmdline}", f"ISO_MODULES={lines}"],
+                   cwd=xihv.ROOT, check=True, stdin=subprocess.DEVNULL)
+    return xihv.BUILD / "xihv.iso"
+
+
+def command(cpu):
+    """The emulator, with its serial line on the terminal."""
+    modules = xihv.stock_modules(NAME, cpu=cpu)
+    if BED == "bochs":
+        return bochs.command("run", make_iso(modules, INTERACTIVE_CMDLINE), cpu,
+                             xihv.HOST_MEM_MIB)
+    return (["qemu-system-x86_64"] + xihv.console_args() + xihv.machine_args(cpu)
+            + ["-kernel", str(xihv.ELF), "-append", INTERACTIVE_CMDLINE,
+               "-initrd", xihv.quote_initrd(modules)])
+
+
+def interactive(cpu):
+    args = command(cpu)
+    print("run: " + shlex.join(args))
+    print("run: the guest takes half a minute or a whole one to its shell. ^a^a^a goes to the\n"
           "run: hypervisor, where h lists the keys and q ends everything; `poweroff` in the\n"
           "run: guest ends it too.", flush=True)
-    os.execvp(args[0], args)
+    terminal = termios.tcgetattr(sys.stdin)
+    try:
+        status = subprocess.run(args).returncode
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, terminal)
+    if BED != "bochs":
+        return status
+    # Its own status is always 1.
+    print(f"run: Bochs ended: {bochs.stopped_by('run')}")
+    return 0 if bochs.stopped_by("run") == bochs.POWER_OFF else 1
 
 
 class Echo:
@@ -55,11 +100,22 @@ class Echo:
         sys.stdout.flush()
 
 
-def unattended():
+class RunOnBochs(xihv.Console, bochs.Bochs):
+    """The ISO of `make iso`."""
+
+
+def start(cpu):
+    modules = xihv.stock_modules(NAME, cmdline=f"xihv.load={LOAD_SECONDS}", cpu=cpu)
+    if BED == "bochs":
+        return RunOnBochs("run", make_iso(modules, "console=com1,115200"), cpu, xihv.HOST_MEM_MIB,
+                          LIMIT_SECONDS)
+    return xihv.Xihv("run", modules, cpu=cpu, limit=LIMIT_SECONDS)
+
+
+def unattended(cpu):
     print(f"run: no terminal: the load runs for {LOAD_SECONDS} s in the guest, then the "
           "figures are shown", flush=True)
-    modules = xihv.stock_modules(NAME, cmdline=f"xihv.load={LOAD_SECONDS}")
-    with xihv.Xihv("run", modules, limit=LIMIT_SECONDS) as machine:
+    with start(cpu) as machine:
         machine.child.logfile_read = Echo(machine.child.logfile_read)
         machine.expect(r"xihv-guest: user space reached", BOOT_SECONDS)
         machine.expect(r"load: [1-9]\d* rounds, 0 errors", 120 + 3 * LOAD_SECONDS)
@@ -69,15 +125,16 @@ def unattended():
         machine.send("q")
         status = machine.wait_end(60)
         if status != 0:
-            raise AssertionError(f"QEMU ended with status {status}")
+            raise AssertionError(f"the emulator ended with status {status}")
     print("\nrun: the load passed, the figures agree, everything is powered off")
 
 
 def main():
+    cpu = choose_cpu()
     if sys.stdin.isatty():
-        interactive()
+        return interactive(cpu)
     try:
-        unattended()
+        unattended(cpu)
     except AssertionError as e:
         traceback.print_exc()
         print(f"\nrun: failed: {e or 'a check did not hold, see above'}", file=sys.stderr)

@@ -8,21 +8,30 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import beds  # noqa: E402
 import xihv  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: for make check-long")
+    config.addinivalue_line("markers", "meets(fault): a fault of bochs.FAULTS, if it is there")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The tests of a file run one after the other, unless they say that they need not."""
+    """The tests of a file run one after the other, unless they say that they need not. What a
+    processor's fault leaves nothing of is skipped by the fault's name."""
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if fault := beds.fault(item):
+            item.add_marker(pytest.mark.skip(fault))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
     """`make system` builds these; by hand one may forget it."""
-    for f in (xihv.ELF, xihv.KERNEL, xihv.INITRD):
+    for f in (xihv.ELF, xihv.KERNEL, xihv.VMLINUX, xihv.INITRD):
         if not f.exists():
             pytest.exit(f"{f} is missing: run `make all images tiny` first", 2)
 

@@ -44,6 +44,8 @@ class Machine:
 
     # How much longer everything takes than on QEMU; all time limits are made so much longer.
     SLOWNESS = 1
+    # Its clock goes like ours.
+    REAL_TIME = True
 
     def __init__(self, name, command, limit=600):
         """`command`: the emulator with its arguments; the serial line is its terminal.

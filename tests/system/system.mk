@@ -6,28 +6,37 @@
 PYTEST_ARGS ?=
 SYSTEM_JOBS ?= 2
 
-.PHONY: system system-run access-full system-long
+.PHONY: system system-beds access-full system-long check-long
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) --dist loadgroup -v
 system: ## boot the real thing in QEMU and test it (one: make system PYTEST_ARGS="-k reboot")
 	@$(MAKE) --no-print-directory all images tiny $(B)/model/replay
 	@mkdir -p $(B)/logs
-	@$(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) --dist loadgroup -v \
-		--durations=10 tests/system $(PYTEST_ARGS)
+	@$(PYTEST) -m "not long" --durations=10 tests/system $(PYTEST_ARGS)
 
 CHECK_STEPS += system
+
+system-beds: ## the system tests on every processor model of Bochs (one: PYTEST_ARGS="-k trinity_apu")
+	@$(MAKE) --no-print-directory all images tiny
+	@mkdir -p $(B)/logs
+	@$(PYTEST) -m long tests/system $(PYTEST_ARGS)
+
+check-long: setup ## what `make check` leaves out: every model of Bochs, the long loads (hours)
+	@MAKE='$(MAKE)' tests/check.sh all system-beds system-long
 
 access-full: ## all cases of the access test, bare and with each engine (an hour or two)
 	@$(MAKE) --no-print-directory all images tiny
 	@mkdir -p $(B)/logs
-	@ACCESS_CASES=full $(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) \
-		--dist loadgroup -v tests/system/test_access.py $(PYTEST_ARGS)
+	@ACCESS_CASES=full $(PYTEST) -m "not long" tests/system/test_access.py $(PYTEST_ARGS)
 
 LOAD_SECONDS ?= 60
 system-long: ## the load under each engine and with each option left out (LOAD_SECONDS=60 each)
 	@$(MAKE) --no-print-directory all images tiny
 	@mkdir -p $(B)/logs
-	@LOAD_SECONDS=$(LOAD_SECONDS) $(PYTHON) -m pytest -p no:cacheprovider -n $(SYSTEM_JOBS) \
-		--dist loadgroup -v tests/system/long_load.py $(PYTEST_ARGS)
+	@LOAD_SECONDS=$(LOAD_SECONDS) $(PYTEST) tests/system/long_load.py $(PYTEST_ARGS)
 
-run: setup ## boot the stock guest in QEMU: with a terminal yours to type, else its load and figures
+# BED=qemu or bochs; MODEL: one of the bed's processors (xihv.CPUS, bochs.MODELS), the first if none
+BED ?= qemu
+MODEL ?=
+run: setup ## boot the stock guest in QEMU (BED=bochs: in Bochs): with a terminal yours to type, else its load and figures
 	@$(MAKE) --no-print-directory all images
-	@$(PYTHON) tests/run.py
+	@MAKE='$(MAKE)' BED='$(BED)' MODEL='$(MODEL)' $(PYTHON) tests/run.py

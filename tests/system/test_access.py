@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+import beds
 import xihv
 
 MODES = ["32", "pae", "long"]
@@ -34,14 +35,25 @@ def wait_for_verdict(machine):
     assert not failures, "\n".join(failures)
 
 
-@pytest.mark.parametrize("engine,mode", runs(xihv.engines(), MODES))
-def test_access(boot, engine, mode):
+def check_access(boot, engine, mode, cpu="max"):
     module = xihv.tiny_module("access", words=f"mmu={engine} debugexit -- {CASES} {mode}")
-    machine = boot([module], cpu="max", limit=LIMIT)
+    machine = boot([module], cpu=cpu, limit=LIMIT)
     machine.expect(rf"access: started, .* mmu={engine}")
     wait_for_verdict(machine)
     machine.expect(r"access: ended: debugexit code 16 ")
     assert "expected difference" not in machine.log()
+
+
+@pytest.mark.parametrize("engine,mode", runs(xihv.engines(), MODES))
+def test_access(boot, engine, mode):
+    check_access(boot, engine, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("engine", xihv.engines())
+@pytest.mark.parametrize("cpu", beds.each())
+def test_access_on_bochs(boot, cpu, engine, mode):
+    check_access(boot, engine, mode, cpu)
 
 
 @pytest.mark.parametrize("mode", runs(MODES))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The ways in: GRUB on BIOS and on UEFI, both multiboot protocols, and processors that
-xihv cannot run on. (qemu -kernel, multiboot 1, is what all other tests use.)"""
+xihv cannot run on. (All other tests use qemu -kernel, multiboot 1, or GRUB on Bochs' BIOS.)"""
 
 import pytest
 
+import beds
 import xihv
 from machine import Qemu
 
@@ -23,6 +24,14 @@ def test_grub_on_bios(protocol):
         for line in HELLO_LINES:
             machine.expect(line, 90)
         assert machine.wait_end(30) == 0
+
+
+@pytest.mark.parametrize("cpu", beds.each())
+def test_grub_on_bochs(boot, cpu):
+    machine = boot([HELLO], cmdline="idle=poweroff", cpu=cpu)
+    for line in HELLO_LINES:
+        machine.expect(line, 90)
+    assert machine.wait_end(30) == 0
 
 
 def test_grub_on_uefi():
