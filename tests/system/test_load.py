@@ -5,6 +5,7 @@ processors are real ones' models."""
 import pytest
 
 import beds
+import bochs
 import xihv
 
 BOOT_SECONDS = 240
@@ -26,7 +27,7 @@ def test_load(boot, cpu, seconds):
     checked_load(boot, cpu, seconds)
 
 
-@pytest.mark.parametrize("cpu", beds.each("trinity_apu"))
+@pytest.mark.parametrize("cpu", beds.each(bochs.VMX_MODELS[0]))
 def test_load_on_bochs(boot, cpu):
     checked_load(boot, cpu, 2)
 
