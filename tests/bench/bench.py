@@ -13,10 +13,11 @@ import traceback
 from pathlib import Path
 
 from aims import boot_verdict, exit_verdict, phase_verdicts
-from runs import (OUT, ROOT, bare_entry, exit_reasons, exits_bare, exits_xihv, run_bare,
-                  run_xihv, say)
+from runs import (OUT, ROOT, bare_entry, bochs, exit_reasons, exits_bare, exits_on_bochs,
+                  exits_xihv, run_bare, run_xihv, say)
 
 ENGINES = ["xi", "vtlb"]
+BOCHS_MODELS = bochs.VMX_MODELS + bochs.SVM_MODELS[:1]
 SHOWN_REASONS = ["page_fault", "invlpg", "cr_write", "interrupt", "io"]
 PAGING_MODES = ["32", "pae", "long"]
 
@@ -85,11 +86,10 @@ def exits_row(kind, bare, under):
             + exit_verdict(kind, costs)).rstrip()
 
 
-def exits_table(name, bare, under):
+def exits_table(title, bare, under):
     kinds = dict.fromkeys(kind for _, kind in under)
-    return (["", f"Instructions that one exit adds, engine {name}, by the guest's paging: the "
-             "same loop less", "bare, so the world switch and what the guest faults in again "
-             "are in it",
+    return (["", f"{title}, by the guest's paging: the same loop",
+             "less bare, so the world switch and what the guest faults in again are in it",
              f"{'':14}" + "".join(f"{mode:>10}" for mode in PAGING_MODES) + f"{'aim':>8}"]
             + [exits_row(kind, bare, under) for kind in kinds])
 
@@ -103,8 +103,12 @@ def main():
     lines = phase_table(bare, runs, peer, bare_from_entry)
     lines += phase_verdicts(bare, runs["xi"], peer) + boot_verdict(bare_from_entry, runs, peer)
     for name, run in runs.items():
-        lines += exits_table(name, tiny_bare, exits_xihv(name))
+        lines += exits_table(f"Instructions that one exit adds, engine {name}", tiny_bare,
+                             exits_xihv(name))
         lines += reason_table(name, run)
+    for model in BOCHS_MODELS:
+        lines += exits_table(f"Ticks that one exit adds on Bochs' {model}, engine xi",
+                             exits_on_bochs(model), exits_on_bochs(model, "xi"))
     text = "\n".join(lines) + "\n" + NOTES + "\n"
     (OUT / "bench.txt").write_text(text)
     print("\n" + text)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 
+import bochs  # noqa: E402
 import xihv  # noqa: E402
 from machine import BUILD, ROOT, Qemu, quote_initrd  # noqa: E402
 
@@ -126,13 +127,17 @@ def bare_entry():
         return int(m[1], 16)
 
 
+def exits_printed(machine):
+    """What the tiny guest exits-bench prints: {(paging mode, kind of exit): ticks a round}."""
+    machine.expect(r"exits-bench: done", SHORT_LIMIT_SECONDS)
+    return {(m[1], m[2]): int(m[4]) / int(m[3]) for m in
+            re.finditer(r"exits-bench: (\w+) (\S+) (\d+) (\d+)", machine.log())}
+
+
 def exits_run(name, args):
-    """The tiny guest exits-bench: {(paging mode, kind of exit): ticks a round}."""
     say(f"{name}: instructions a kind of exit")
     with Qemu(f"bench-exits-{name}", args + ICOUNT, SHORT_LIMIT_SECONDS) as machine:
-        machine.expect(r"exits-bench: done", SHORT_LIMIT_SECONDS)
-        return {(m[1], m[2]): int(m[4]) / int(m[3]) for m in
-                re.finditer(r"exits-bench: (\w+) (\S+) (\d+) (\d+)", machine.log())}
+        return exits_printed(machine)
 
 
 def exits_bare():
@@ -140,7 +145,24 @@ def exits_bare():
         "-kernel", str(xihv.TINY / "exits-bench.elf")])
 
 
+def exits_module(engine):
+    return xihv.tiny_module("exits-bench", words=f"mmu={engine} debugexit")
+
+
 def exits_xihv(engine):
-    module = xihv.tiny_module("exits-bench", words=f"mmu={engine} debugexit")
     return exits_run(engine, xihv.machine_args() + [
-        "-kernel", str(xihv.ELF), "-append", "idle=poweroff", "-initrd", quote_initrd([module])])
+        "-kernel", str(xihv.ELF), "-append", "idle=poweroff",
+        "-initrd", quote_initrd([exits_module(engine)])])
+
+
+def exits_on_bochs(model, engine=None):
+    """The same on a processor of Bochs, where one instruction is one tick of the TSC; without an
+    engine the guest has the machine to itself."""
+    name = f"bench-exits-{model}-{engine or 'bare'}"
+    say(f"Bochs {model}, {engine or 'bare'}: ticks a kind of exit")
+    if engine:
+        iso = xihv.make_iso(name, [exits_module(engine)])
+    else:
+        iso = xihv.make_iso(name, [], "", "multiboot", xihv.TINY / "exits-bench.elf")
+    with bochs.Bochs(name, iso, model, xihv.HOST_MEM_MIB, SHORT_LIMIT_SECONDS) as machine:
+        return exits_printed(machine)

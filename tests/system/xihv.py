@@ -123,11 +123,11 @@ def start(name, modules=(), cpu="EPYC", **kwargs):
     return bed(name, modules, cpu=cpu, **kwargs)
 
 
-def make_iso(name, modules, cmdline=CMDLINE, protocol="multiboot2"):
-    """A GRUB ISO with xihv and these modules; its path."""
+def make_iso(name, modules, cmdline=CMDLINE, protocol="multiboot2", kernel=ELF):
+    """A GRUB ISO with xihv (or another kernel) and these modules; its path."""
     iso = BUILD / "iso" / f"{name}.iso"
     iso.parent.mkdir(parents=True, exist_ok=True)
-    args = [str(ROOT / "boot/mkiso.sh"), "-o", str(iso), "-k", str(ELF), "-c", cmdline,
+    args = [str(ROOT / "boot/mkiso.sh"), "-o", str(iso), "-k", str(kernel), "-c", cmdline,
             "-p", protocol]
     for m in modules:
         args += ["-m", m]
