@@ -59,6 +59,10 @@ struct mmu_engine {
 	 * mmu_lock held. */
 	void (*guest_wrote)(struct mmu *m, gpa_t gpa, unsigned len) MMU_GUARDED;
 
+	/* A walk set A or D in an entry of `bytes` bytes in frame `gfn`. To a table of the other
+	 * size they may be bits of an address. Any CPU, mmu_lock held. */
+	void (*set_ad)(struct mmu *m, gfn_t gfn, unsigned bytes) MMU_GUARDED;
+
 	/* See mmu_unshadow(). mmu_lock held. */
 	bool (*unshadow)(struct mmu_vcpu *v, gfn_t gfn) MMU_GUARDED;
 

@@ -342,6 +342,13 @@ static void vtlb_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len) MMU_LOCKED
 	(void)len;
 }
 
+static void vtlb_set_ad(struct mmu *m, gfn_t gfn, unsigned bytes) MMU_LOCKED
+{
+	(void)m; /* nor at A and D bits */
+	(void)gfn;
+	(void)bytes;
+}
+
 static bool vtlb_unshadow(struct mmu_vcpu *v, gfn_t gfn) MMU_LOCKED
 {
 	/* No table is tracked, so none is in the way. */
@@ -475,6 +482,7 @@ const struct mmu_engine mmu_engine_vtlb = {
 	.flush = vtlb_flush,
 	.pool_use = vtlb_pool_use,
 	.guest_wrote = vtlb_guest_wrote,
+	.set_ad = vtlb_set_ad,
 	.unshadow = vtlb_unshadow,
 	.p2m_changed = vtlb_p2m_changed,
 	.dirty_protect = vtlb_dirty_protect,

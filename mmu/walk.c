@@ -57,8 +57,10 @@ static bool exchange(struct mmu *m, gpa_t at, unsigned bytes, uint64_t old, uint
 		return true;
 	if (!exchange_host((uint8_t *)mmu_map_pfn(e.pfn) + (at.v & ~PAGE_MASK), bytes, old, new))
 		return false;
-	/* Nothing that an engine holds is wrong for it; what it fills next it looks at again. */
+	/* Nothing that an engine made of entries of this size is wrong for it; what it fills next
+	 * it looks at again. */
 	mmu_dirty_mark(m, gpa_to_gfn(at));
+	m->engine->set_ad(m, gpa_to_gfn(at), bytes);
 	return true;
 }
 

@@ -98,6 +98,11 @@ static void xi_guest_wrote(struct mmu *m, gpa_t gpa, unsigned len) MMU_LOCKED
 		xi_table_written(xi_of(m), gpa_to_gfn(gpa).v, gpa.v & ~PAGE_MASK, len);
 }
 
+static void xi_set_ad(struct mmu *m, gfn_t gfn, unsigned bytes) MMU_LOCKED
+{
+	xi_zap_other_size(xi_of(m), gfn.v, bytes);
+}
+
 static bool xi_unshadow(struct mmu_vcpu *v, gfn_t gfn) MMU_LOCKED
 {
 	struct xi *x = xi_of(v->mmu);
@@ -332,6 +337,7 @@ const struct mmu_engine mmu_engine_xi = {
 	.flush = xi_flush,
 	.pool_use = xi_pool_use,
 	.guest_wrote = xi_guest_wrote,
+	.set_ad = xi_set_ad,
 	.unshadow = xi_unshadow,
 	.p2m_changed = xi_p2m_changed,
 	.dirty_protect = xi_dirty_protect,

@@ -362,6 +362,9 @@ void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
 /* The guest writes to a protected frame. True: it may; false: the write must be emulated. */
 bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn) MMU_LOCKED;
 
+/* Let the spages of a frame go whose guest entries have not `bytes` bytes. */
+void xi_zap_other_size(struct xi *x, uint64_t gfn, unsigned bytes) MMU_LOCKED;
+
 /* We wrote to it. */
 void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len) MMU_LOCKED;
 

@@ -196,6 +196,23 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 	}
 }
 
+void xi_zap_other_size(struct xi *x, uint64_t gfn, unsigned bytes)
+{
+	struct xi_spage *s = first_table(x, gfn);
+
+	while (s) {
+		unsigned own = s->key.role.mode == PAGING_2LEVEL ? sizeof(uint32_t)
+								 : sizeof(uint64_t);
+
+		if (likely(own == bytes)) {
+			s = next_table(x, s);
+			continue;
+		}
+		xi_zap(x, s, false);
+		s = first_table(x, gfn);
+	}
+}
+
 void xi_tighten(struct xi *x)
 {
 	for (unsigned i = 0; i < XI_MAX_LOOSE; i++) {
