@@ -21,4 +21,24 @@ must_check int vcpu_set_xcr0(uint64_t val);
 /* All paging registers at once, by a loader that knows that they fit together. */
 must_check int vcpu_set_paging(struct vcpu *v, const struct mmu_regs *regs);
 
+/*
+ * For a back end: the control registers that the guest really runs on, before what the processor
+ * demands. Paging and write protection always on, caches never off, PAE (where long mode asks
+ * for nothing else), and what would act on a guest without paging (SMEP, SMAP) off. What would
+ * act on guest tables (PCID, LA57) is not offered.
+ */
+static inline uint64_t vcpu_real_cr0(const struct vcpu *v)
+{
+	return (v->cr0 & ~(CR0_CD | CR0_NW)) | CR0_PG | CR0_WP | CR0_ET;
+}
+
+static inline uint64_t vcpu_real_cr4(const struct vcpu *v)
+{
+	uint64_t cr4 = v->cr4 | CR4_PAE;
+
+	if (!(v->cr0 & CR0_PG))
+		cr4 &= ~(CR4_SMEP | CR4_SMAP);
+	return cr4;
+}
+
 #endif

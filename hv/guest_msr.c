@@ -188,11 +188,6 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return c;
 }
 
-static bool canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 static bool write_tsc(struct vcpu *v, uint64_t val)
 {
 	vcpu_set_tsc(v, val);
@@ -238,7 +233,7 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_KERNEL_GS_BASE:
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
-		return canonical(val) && vendor->set_msr(v, msr, val);
+		return is_canonical(val) && vendor->set_msr(v, msr, val);
 	}
 	if (vendor->set_msr(v, msr, val))
 		return true;

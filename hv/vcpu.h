@@ -147,6 +147,15 @@ void vcpu_unload(struct vcpu *v);
 uint64_t vcpu_tsc(const struct vcpu *v);
 void vcpu_set_tsc(struct vcpu *v, uint64_t tsc);
 
+/* For a back end: the exit was none of the guest's business, and what it interrupted is delivered
+ * again. */
+static inline void vcpu_reinject(struct vcpu *v)
+{
+	if (v->pending.type == EVENT_NONE)
+		v->pending = v->delivering;
+	v->delivering.type = EVENT_NONE;
+}
+
 /* What is left to do when rip has moved on from `from`: wrap it, single step. */
 void vcpu_skip_slowly(struct vcpu *v, uint64_t from);
 

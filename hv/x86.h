@@ -9,6 +9,12 @@
 
 #include "hv/compiler.h"
 
+/* Bits 63:47 are the same (SDM Vol. 1 3.3.7.1). */
+static inline bool is_canonical(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
 /* CR0 (SDM Vol. 3A 2.5) */
 #define CR0_PE BIT(0)
 #define CR0_MP BIT(1)

@@ -12,16 +12,11 @@
 bits 64
 section .text
 
-%define REG(n) rdi + (n) * 8
+%include "hv/cpu_regs.inc"
 
 global svm_enter
 svm_enter:
-	push	rbp
-	push	rbx
-	push	r12
-	push	r13
-	push	r14
-	push	r15
+	PUSH_HOST_REGS
 	push	rdx			; host VMCB
 	push	rdi			; regs
 
@@ -29,52 +24,19 @@ svm_enter:
 	clgi				; nothing is taken until guest mode ...
 	sti				; ... where a physical interrupt must cause an exit
 	vmload
-	mov	rcx, [REG(1)]
-	mov	rdx, [REG(2)]
-	mov	rbx, [REG(3)]
-	mov	rbp, [REG(5)]
-	mov	rsi, [REG(6)]
-	mov	r8,  [REG(8)]
-	mov	r9,  [REG(9)]
-	mov	r10, [REG(10)]
-	mov	r11, [REG(11)]
-	mov	r12, [REG(12)]
-	mov	r13, [REG(13)]
-	mov	r14, [REG(14)]
-	mov	r15, [REG(15)]
-	mov	rdi, [REG(7)]
+	LOAD_GUEST_REGS
 	vmrun
 .exit:
 	vmsave				; the exit gave RAX, the guest VMCB, back
 
-	xchg	rdi, [rsp]		; guest RDI for regs
-	mov	[REG(1)], rcx
-	mov	[REG(2)], rdx
-	mov	[REG(3)], rbx
-	mov	[REG(5)], rbp
-	mov	[REG(6)], rsi
-	mov	[REG(8)], r8
-	mov	[REG(9)], r9
-	mov	[REG(10)], r10
-	mov	[REG(11)], r11
-	mov	[REG(12)], r12
-	mov	[REG(13)], r13
-	mov	[REG(14)], r14
-	mov	[REG(15)], r15
-	pop	rcx
-	mov	[REG(7)], rcx
+	SAVE_GUEST_REGS
 
 	pop	rax
 	vmload				; the host's TR and GS before its interrupts
 	cli
 	stgi
 
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
+	POP_HOST_REGS
 	ret
 
 ; An intercepted #DB of the guest's single step comes once more under Bochs 2.7, here, where the

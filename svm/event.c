@@ -96,11 +96,3 @@ void svm_note_interrupted_event(struct vcpu *v, bool injecting)
 		break;
 	}
 }
-
-/* The exit was none of the guest's business: what it interrupted is delivered again. */
-void svm_reinject(struct vcpu *v)
-{
-	if (v->pending.type == EVENT_NONE)
-		v->pending = v->delivering;
-	v->delivering.type = EVENT_NONE;
-}

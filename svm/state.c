@@ -3,6 +3,7 @@
  * Guest registers between the VMCB and their neutral form. Guarded by the CPU that runs
  * the vCPU; the VMCB holds all of the guest's state whenever this code runs.
  */
+#include "hv/control_regs.h"
 #include "hv/cpu.h"
 #include "hv/print.h"
 #include "svm/svm.h"
@@ -102,25 +103,6 @@ void svm_intercept_dr(struct vcpu *v, bool on)
 	dirty(to_vmcb(v), CLEAN_INTERCEPTS);
 }
 
-/*
- * The control registers that the guest really runs on: paging and write protection always
- * on, caches never off, PAE unless long, and what would act on guest tables (PCID, LA57)
- * or on a guest without paging (SMEP, SMAP) off.
- */
-static uint64_t real_cr0(const struct vcpu *v)
-{
-	return (v->cr0 & ~(CR0_CD | CR0_NW)) | CR0_PG | CR0_WP | CR0_ET;
-}
-
-static uint64_t real_cr4(const struct vcpu *v)
-{
-	uint64_t cr4 = v->cr4 | CR4_PAE;
-
-	if (!(v->cr0 & CR0_PG))
-		cr4 &= ~(CR4_SMEP | CR4_SMAP);
-	return cr4;
-}
-
 static uint64_t real_efer(const struct vcpu *v)
 {
 	uint64_t efer = (v->efer & EFER_SCE) | EFER_NXE | EFER_SVME;
@@ -147,8 +129,8 @@ void svm_paging_changed(struct vcpu *v)
 {
 	struct vmcb *vmcb = to_vmcb(v);
 
-	vmcb->cr0 = real_cr0(v);
-	vmcb->cr4 = real_cr4(v);
+	vmcb->cr0 = vcpu_real_cr0(v);
+	vmcb->cr4 = vcpu_real_cr4(v);
 	vmcb->efer = real_efer(v);
 	vmcb->intercept_cr = cr_intercepts(v, vmcb);
 	dirty(vmcb, CLEAN_CR | CLEAN_INTERCEPTS);

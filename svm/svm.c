@@ -240,7 +240,7 @@ static void run(struct vcpu *v)
 			svm_note_interrupted_event(v, injecting);
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
-			svm_reinject(v);
+			vcpu_reinject(v);
 		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();

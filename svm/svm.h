@@ -102,7 +102,6 @@ enum exit_reason svm_handle_exit(struct vcpu *v);
 void svm_inject_pending(struct vcpu *v);
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v, bool injecting);
-void svm_reinject(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);

@@ -36,9 +36,4 @@ const struct vmx_check *vmx_check_next(const struct vmx_check *from,
 /* The two tables; each ends with a row of NULLs. */
 extern const struct vmx_check vmx_register_checks[], vmx_segment_checks[];
 
-static inline bool vmx_is_canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 #endif

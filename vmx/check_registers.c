@@ -83,14 +83,14 @@ CHECK(dr7_high)
 
 CHECK(sysenter)
 {
-	return vmx_is_canonical(g->sysenter_esp) && vmx_is_canonical(g->sysenter_eip);
+	return is_canonical(g->sysenter_esp) && is_canonical(g->sysenter_eip);
 }
 
 /* --- 26.3.1.3 ------------------------------------------------------------------------- */
 
 CHECK(table_bases)
 {
-	return vmx_is_canonical(g->gdtr_base) && vmx_is_canonical(g->idtr_base);
+	return is_canonical(g->gdtr_base) && is_canonical(g->idtr_base);
 }
 
 CHECK(table_limits)
@@ -103,7 +103,7 @@ CHECK(table_limits)
 CHECK(rip)
 {
 	if (is_ia32e(g) && (g->seg[SEG_CS].attr & SEG_L))
-		return vmx_is_canonical(g->rip);
+		return is_canonical(g->rip);
 	return !(g->rip >> 32);
 }
 

@@ -117,9 +117,9 @@ CHECK(vm86_segments)
 
 CHECK(canonical_bases)
 {
-	return vmx_is_canonical(g->seg[SEG_TR].base) && vmx_is_canonical(g->seg[SEG_FS].base) &&
-	       vmx_is_canonical(g->seg[SEG_GS].base) &&
-	       (!usable(&g->seg[SEG_LDTR]) || vmx_is_canonical(g->seg[SEG_LDTR].base));
+	return is_canonical(g->seg[SEG_TR].base) && is_canonical(g->seg[SEG_FS].base) &&
+	       is_canonical(g->seg[SEG_GS].base) &&
+	       (!usable(&g->seg[SEG_LDTR]) || is_canonical(g->seg[SEG_LDTR].base));
 }
 
 CHECK(low_bases)

@@ -11,7 +11,7 @@
 bits 64
 section .text
 
-%define REG(n) rdi + (n) * 8
+%include "hv/cpu_regs.inc"
 
 VMCS_HOST_RSP	equ 0x6c14		; vmx/vmcs.h
 FAIL_INVALID	equ 1			; enum vmx_entry_result
@@ -21,12 +21,7 @@ global vmx_enter
 global vmx_exit_to
 
 vmx_enter:
-	push	rbp
-	push	rbx
-	push	r12
-	push	r13
-	push	r14
-	push	r15
+	PUSH_HOST_REGS
 	push	rdi			; regs
 
 	cmp	[rsi], rsp		; as deep in the stack as before?
@@ -37,20 +32,7 @@ vmx_enter:
 .same_rsp:
 	test	dl, dl			; no MOV below changes flags
 	mov	rax, [REG(0)]
-	mov	rcx, [REG(1)]
-	mov	rdx, [REG(2)]
-	mov	rbx, [REG(3)]
-	mov	rbp, [REG(5)]
-	mov	rsi, [REG(6)]
-	mov	r8,  [REG(8)]
-	mov	r9,  [REG(9)]
-	mov	r10, [REG(10)]
-	mov	r11, [REG(11)]
-	mov	r12, [REG(12)]
-	mov	r13, [REG(13)]
-	mov	r14, [REG(14)]
-	mov	r15, [REG(15)]
-	mov	rdi, [REG(7)]
+	LOAD_GUEST_REGS
 	jz	.launch
 	vmresume
 	jmp	.failed
@@ -67,30 +49,10 @@ vmx_enter:
 	jmp	.return
 
 vmx_exit_to:
-	xchg	rdi, [rsp]		; guest RDI for regs
+	SAVE_GUEST_REGS
 	mov	[REG(0)], rax
-	mov	[REG(1)], rcx
-	mov	[REG(2)], rdx
-	mov	[REG(3)], rbx
-	mov	[REG(5)], rbp
-	mov	[REG(6)], rsi
-	mov	[REG(8)], r8
-	mov	[REG(9)], r9
-	mov	[REG(10)], r10
-	mov	[REG(11)], r11
-	mov	[REG(12)], r12
-	mov	[REG(13)], r13
-	mov	[REG(14)], r14
-	mov	[REG(15)], r15
-	pop	rcx
-	mov	[REG(7)], rcx
 	xor	eax, eax
 
 vmx_enter.return:
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbx
-	pop	rbp
+	POP_HOST_REGS
 	ret

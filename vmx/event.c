@@ -65,11 +65,3 @@ void vmx_note_interrupted_event(struct vcpu *v, uint32_t info)
 		break;
 	}
 }
-
-/* The exit was none of the guest's business: what it interrupted is delivered again. */
-void vmx_reinject(struct vcpu *v)
-{
-	if (v->pending.type == EVENT_NONE)
-		v->pending = v->delivering;
-	v->delivering.type = EVENT_NONE;
-}

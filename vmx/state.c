@@ -4,6 +4,7 @@
  * vCPU; the VMCS holds all of the guest's state whenever this code runs, but for DR6, which
  * has no field.
  */
+#include "hv/control_regs.h"
 #include "hv/cpu.h"
 #include "vmx/vmx.h"
 
@@ -127,26 +128,16 @@ void vmx_set_proc_controls(struct vmx_vcpu *s, uint64_t bits, bool on)
 	vmcs_write(VMCS_PROC_CONTROLS, s->proc_controls);
 }
 
-/*
- * The control registers that the guest really runs on: paging and write protection always
- * on, PAE always, what VMX fixes, and what would act on guest tables (PCID, LA57: not
- * offered) or on a guest without paging (SMEP, SMAP) off. Entries leave CR0.CD and NW as they
- * are in the host (26.3.2.1).
- */
+/* With PE, without which VMX enters nothing. Entries leave CR0.CD and NW as they are in the host
+ * (26.3.2.1). */
 static uint64_t real_cr0(const struct vcpu *v)
 {
-	uint64_t cr0 = (v->cr0 & ~(CR0_CD | CR0_NW)) | CR0_PE | CR0_PG | CR0_WP | CR0_ET;
-
-	return vmx_fix_cr0(&vmx_caps, cr0);
+	return vmx_fix_cr0(&vmx_caps, vcpu_real_cr0(v) | CR0_PE);
 }
 
 static uint64_t real_cr4(const struct vcpu *v)
 {
-	uint64_t cr4 = v->cr4 | CR4_PAE;
-
-	if (!(v->cr0 & CR0_PG))
-		cr4 &= ~(CR4_SMEP | CR4_SMAP);
-	return vmx_fix_cr4(&vmx_caps, cr4);
+	return vmx_fix_cr4(&vmx_caps, vcpu_real_cr4(v));
 }
 
 static void choose_long_mode(struct vmx_vcpu *s, bool on)

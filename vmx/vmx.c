@@ -143,7 +143,7 @@ static enum exit_reason after_exit(struct vcpu *v)
 		vmx_note_interrupted_event(v, interrupted);
 	reason = vmx_handle_exit(v, vmcs_read(VMCS_EXIT_REASON));
 	if (unlikely(v->delivering.type != EVENT_NONE))
-		vmx_reinject(v);
+		vcpu_reinject(v);
 	return reason;
 }
 

@@ -117,7 +117,6 @@ static inline bool vmx_windows_differ(struct vcpu *v)
 }
 
 void vmx_note_interrupted_event(struct vcpu *v, uint32_t info);
-void vmx_reinject(struct vcpu *v);
 
 /* vmx/vpid.c */
 void vmx_vpid_init(struct vcpu *v);

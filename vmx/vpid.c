@@ -32,11 +32,6 @@ void vmx_tlb_flush(struct vcpu *v)
 	to_vmx(v)->flush = true;
 }
 
-static bool is_canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 /* INVVPID fails on an address that can hold no translation (30.3). */
 void vmx_tlb_flush_page(struct vcpu *v, uint64_t va)
 {
