@@ -14,16 +14,20 @@
 
 static void help(char key);
 
-static void (*answer)(char key); /* a key asked something: the next one goes here */
+/* A key asked which guest: the next one says it. fn NULL: no question is open. */
+static struct question {
+	bool (*may)(const struct vm *vm);
+	void (*fn)(struct vm *vm);
+} question;
 
 /* --- which guest? ------------------------------------------------------------------- */
 
-static bool may_kill(const struct vm *vm)
+static bool is_running(const struct vm *vm)
 {
 	return vm->state == VM_RUNNING;
 }
 
-static bool may_start(const struct vm *vm)
+static bool has_ended(const struct vm *vm)
 {
 	return vm->state == VM_ENDED;
 }
@@ -31,12 +35,12 @@ static bool may_start(const struct vm *vm)
 /* Guests are called by their numbers: one digit holds VM_MAX. */
 _Static_assert(VM_MAX <= 9, "one digit");
 
-static void ask(const char *question, bool (*may)(const struct vm *vm), void (*fn)(char key))
+static void ask(const char *what, bool (*may)(const struct vm *vm), void (*fn)(struct vm *vm))
 {
 	struct line l = { .len = 0 };
 	bool some = false;
 
-	line_add(&l, "%s which guest?", question);
+	line_add(&l, "%s which guest?", what);
 	for (unsigned i = 0; i < nr_vms; i++) {
 		if (!may(vms[i]))
 			continue;
@@ -44,81 +48,65 @@ static void ask(const char *question, bool (*may)(const struct vm *vm), void (*f
 		some = true;
 	}
 	if (!some) {
-		printk("no guest to %s\n", question);
+		printk("no guest to %s\n", what);
 		return;
 	}
 	line_add(&l, " (any other key: none)");
 	line_print(&l);
-	answer = fn;
+	question.may = may;
+	question.fn = fn;
 }
 
-static struct vm *chosen(char key, bool (*may)(const struct vm *vm))
+static void take_answer(char key)
 {
+	const struct question q = question;
+
+	question.fn = NULL;
 	for (unsigned i = 0; i < nr_vms; i++)
-		if (vms[i]->id == (unsigned)(key - '0') && may(vms[i]))
-			return vms[i];
+		if (vms[i]->id == (unsigned)(key - '0') && q.may(vms[i])) {
+			q.fn(vms[i]);
+			return;
+		}
 	printk("none\n");
-	return NULL;
 }
 
 /* --- a guest's shadows -------------------------------------------------------------- */
 
-static void switch_chosen(char key)
-{
-	struct vm *vm = chosen(key, may_kill);
-
-	if (vm)
-		shadow_switch_engine(vm);
-}
-
-static void log_chosen(char key)
-{
-	struct vm *vm = chosen(key, may_kill);
-
-	if (vm)
-		shadow_toggle_dirty(vm);
-}
-
 static void switch_engine(char key)
 {
 	(void)key;
-	ask("switch the shadow engine of", may_kill, switch_chosen);
+	ask("switch the shadow engine of", is_running, shadow_switch_engine);
 }
 
 static void toggle_dirty(char key)
 {
 	(void)key;
-	ask("start or stop the dirty log of", may_kill, log_chosen);
+	ask("start or stop the dirty log of", is_running, shadow_toggle_dirty);
 }
 
 /* --- kill a guest, start it again --------------------------------------------------- */
 
-static void kill_chosen(char key)
+static void kill_chosen(struct vm *vm)
 {
-	struct vm *vm = chosen(key, may_kill);
-
-	if (vm)
-		vm_poweroff(vm, "killed from the console");
+	vm_poweroff(vm, "killed from the console");
 }
 
-static void start_chosen(char key)
+static void start_chosen(struct vm *vm)
 {
-	struct vm *vm = chosen(key, may_start);
-
-	if (vm && vm_restart(vm))
+	if (vm_restart(vm))
 		printk("%s: could not be started again\n", vm->config.name);
 }
 
 static void kill_guest(char key)
 {
 	(void)key;
-	ask("kill", may_kill, kill_chosen);
+	ask("kill", is_running, kill_chosen);
 }
 
 static void start_guest(char key)
 {
 	(void)key;
-	ask("start", may_start, start_chosen);
+	ask("start", has_ended, start_chosen);
 }
 
 /* --- the flight recorder -------------------------------------------------------------- */
@@ -136,25 +124,17 @@ static void print_record(const char *text, void *arg)
 	printk("%s\n", text);
 }
 
-static void dump_chosen(char key)
+static void dump_chosen(struct vm *vm)
 {
-	struct vm *vm = chosen(key, is_recorded);
-	const char *name;
+	const char *name = vm->config.name;
 
-	if (!vm)
-		return;
-	name = vm->config.name;
 	printk("%s: flight recorder: %lu records\n", name, mmu_record_dump(&vm->mmu, NULL, NULL));
 	printk("%s: flight recorder: end of %lu records\n", name,
 	       mmu_record_dump(&vm->mmu, print_record, NULL));
 }
 
-static void record_chosen(char key)
+static void record_chosen(struct vm *vm)
 {
-	struct vm *vm = chosen(key, may_kill);
-
-	if (!vm)
-		return;
 	if (mmu_record_is_on(&vm->mmu)) {
 		mmu_record_stop(&vm->mmu);
 		printk("%s: flight recorder off\n", vm->config.name);
@@ -174,7 +154,7 @@ static void dump_recorder(char key)
 static void toggle_recorder(char key)
 {
 	(void)key;
-	ask("start or stop the flight recorder of", may_kill, record_chosen);
+	ask("start or stop the flight recorder of", is_running, record_chosen);
 }
 
 /* --- small ones --------------------------------------------------------------------- */
@@ -237,11 +217,8 @@ static void help(char key)
 
 void keys_press(uint8_t c)
 {
-	void (*asked)(char key) = answer;
-
-	if (asked) {
-		answer = NULL;
-		asked((char)c);
+	if (question.fn) {
+		take_answer((char)c);
 		return;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
