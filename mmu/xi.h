@@ -370,6 +370,12 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 
 /* ---- xi_entry.c: from guest entries to shadow entries ---- */
 
+/* Bytes of a guest entry. */
+static inline unsigned xi_entry_bytes(const struct xi_spage *s)
+{
+	return s->key.role.mode == PAGING_2LEVEL ? sizeof(uint32_t) : sizeof(uint64_t);
+}
+
 /* Where in s->guest the entry behind entry `i` is. A guest directory's entry of the 2-level
  * format maps 4 MiB, two of ours. */
 static inline unsigned xi_guest_index(const struct xi_spage *s, unsigned i)

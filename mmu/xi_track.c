@@ -146,7 +146,7 @@ static void refresh_range(struct xi *x, struct xi_spage *s, unsigned offset,
 			  unsigned len) MMU_LOCKED
 {
 	bool is_2level = s->key.role.mode == PAGING_2LEVEL;
-	unsigned bytes = is_2level ? sizeof(uint32_t) : sizeof(uint64_t);
+	unsigned bytes = xi_entry_bytes(s);
 	unsigned each = is_2level && s->key.role.level == XI_TOP_PAE ? 2 : 1;
 	int first = (int)(offset / bytes), last = (int)((offset + len - 1) / bytes);
 	int skip = (int)(s->key.role.quadrant * (SPTE_ENTRIES / each));
@@ -201,10 +201,7 @@ void xi_zap_other_size(struct xi *x, uint64_t gfn, unsigned bytes)
 	struct xi_spage *s = first_table(x, gfn);
 
 	while (s) {
-		unsigned own = s->key.role.mode == PAGING_2LEVEL ? sizeof(uint32_t)
-								 : sizeof(uint64_t);
-
-		if (likely(own == bytes)) {
+		if (likely(xi_entry_bytes(s) == bytes)) {
 			s = next_table(x, s);
 			continue;
 		}
