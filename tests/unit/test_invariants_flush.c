@@ -187,8 +187,12 @@ static void i2_global_table_new_to_the_vcpu(void **state)
 	end();
 }
 
-/* A page directory that comes under a PDPTE, where roots are made late. */
-static void i2_new_pae_root_in_step(void **state)
+struct written {
+	uint64_t gpa, entry;
+};
+
+/* A root of PAE, made of these two entries, that leads to T1 a GiB up. */
+static void check_pae_root_in_step(void **state, struct written a, struct written b)
 {
 	struct mmu_config c = config_of(state);
 
@@ -197,8 +201,8 @@ static void i2_new_pae_root_in_step(void **state)
 	identity(T1, sizeof(uint64_t));
 	map_at_start(1, (DATA + V(1)) | ALL);
 	map_at_start(2, (DATA + V(2)) | ALL);
-	fake_write64(T3B, T2B | P);
-	fake_write64(T3B + 8, T2 | P); /* a GiB up */
+	fake_write64(a.gpa, a.entry);
+	fake_write64(b.gpa, b.entry);
 	both_set_regs(PG | WP | PE, T3, PAE, 0);
 	assert_int_equal(mmu_set_cr3(&g->v, T3B), 0);
 	leave_t1_behind();
@@ -207,24 +211,18 @@ static void i2_new_pae_root_in_step(void **state)
 	end();
 }
 
+/* A page directory that comes under a PDPTE, where roots are made late. */
+static void i2_new_pae_root_in_step(void **state)
+{
+	check_pae_root_in_step(state, (struct written){ T3B, T2B | P },
+			       (struct written){ T3B + 8, T2 | P });
+}
+
 /* The same with a directory that is new: what it leads to is not. */
 static void i2_new_pae_directory_in_step(void **state)
 {
-	struct mmu_config c = config_of(state);
-
-	guest_start_with(&c, 2);
-	tables_pae();
-	identity(T1, sizeof(uint64_t));
-	map_at_start(1, (DATA + V(1)) | ALL);
-	map_at_start(2, (DATA + V(2)) | ALL);
-	fake_write64(T3B + 8, T2B | P);
-	fake_write64(T2B, T1 | ALL);
-	both_set_regs(PG | WP | PE, T3, PAE, 0);
-	assert_int_equal(mmu_set_cr3(&g->v, T3B), 0);
-	leave_t1_behind();
-	cpu_reaches(&g->v, (1 << 30) + V(2), RD, DATA + V(2));
-	cpu_reaches(&g->v, (1 << 30) + V(1), RD, DATA + V(0x20));
-	end();
+	check_pae_root_in_step(state, (struct written){ T3B + 8, T2B | P },
+			       (struct written){ T2B, T1 | ALL });
 }
 
 static void other_remaps_page_1(void)
