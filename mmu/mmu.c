@@ -357,7 +357,7 @@ enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned access,
 
 bool mmu_peek(const struct mmu_vcpu *v, gva_t va, hpa_t *hpa)
 {
-	unsigned level = v->hw.long_mode ? 4 : 3;
+	unsigned level = v->hw.levels;
 	unsigned shift = PAGE_SHIFT + (level - 1) * SPTE_INDEX_BITS;
 	uint64_t spte = v->hw.root.v;
 
