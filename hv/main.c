@@ -67,11 +67,11 @@ static void guests_init(void)
 	unsigned n;
 
 	fpu_cpu_init();
-	guest_cpuid_init();
 	mmu_stats_init(tsc_hz());
 	vm_set_idle_action(config.idle);
 	if (vendor_init())
 		return;
+	guest_cpuid_init();
 	n = guest_config_parse(guests, &boot_info);
 	if (n == 0)
 		printk("no guest to start: give module lines (see the README)\n");

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hv/control_regs.h"
+#include "hv/cpuid.h"
 #include "hv/exit_handlers.h"
 #include "hv/line.h"
 #include "hv/page.h"
@@ -19,6 +20,7 @@ struct fake_entry fake_entries[FAKE_ENTRIES];
 unsigned fake_nr_entries, fake_entered;
 bool fake_launched;
 struct vmx_caps vmx_caps;
+struct guest_features guest_features;
 
 static char told[1024], read_out[sizeof(told)];
 
@@ -51,6 +53,7 @@ void fake_exits_reset(void)
 		.invvpid_context = true,
 		.cr4_set = CR4_VMXE,
 	};
+	guest_features = (struct guest_features){ .linear_bits = fake_linear_bits };
 	fake_vm = (struct vm){ .id = 2 };
 	fake_vcpu = (struct vcpu){
 		.vm = &fake_vm,
@@ -59,7 +62,7 @@ void fake_exits_reset(void)
 		.cr0 = CR0_PE | CR0_PG,
 		.cr4 = CR4_PAE,
 		.efer = EFER_LME | EFER_LMA,
-		.mmu.hw = { .root = HPA(0x5000), .long_mode = true },
+		.mmu.hw = { .root = HPA(0x5000), .long_mode = true, .levels = 4 },
 	};
 	fake_nr_entries = fake_entered = 0;
 	told[0] = '\0';

@@ -39,6 +39,7 @@ static struct vmx_guest_state pae(void)
 		.pdpte = { 0x2001, 0, 0x3001, 0 },
 		.pin_controls = PIN_VIRTUAL_NMI,
 		.maxphyaddr = 40,
+		.linear_bits = 48,
 	};
 
 	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
@@ -281,6 +282,24 @@ static void allowed_all_the_same(void **state)
 	assert_null(vmx_check_next(NULL, &g, &caps));
 }
 
+/* What counts is the processor's width, in whatever paging mode the guest is. */
+static void wide_addresses(void **state)
+{
+	struct vmx_guest_state g = long_mode();
+	const struct vmx_check *x;
+
+	(void)state;
+	g.rip = g.gdtr_base = g.sysenter_esp = g.seg[SEG_FS].base = UINT64_C(0xff11000000000000);
+	x = vmx_check_next(NULL, &g, &caps);
+	assert_non_null(x);
+	g.linear_bits = 57;
+	assert_null(vmx_check_next(NULL, &g, &caps));
+	g.rip = BIT(56);
+	x = vmx_check_next(NULL, &g, &caps);
+	assert_non_null(x);
+	assert_null(vmx_check_next(x, &g, &caps));
+}
+
 /* CR0 and VM break more than one rule: every one is told, in turn. */
 static void more_than_one(void **state)
 {
@@ -308,6 +327,7 @@ int main(void)
 		cmocka_unit_test(good_states_pass),
 		cmocka_unit_test(each_check_finds_its_fault),
 		cmocka_unit_test(allowed_all_the_same),
+		cmocka_unit_test(wide_addresses),
 		cmocka_unit_test(more_than_one),
 	};
 
