@@ -50,22 +50,23 @@ def answer(machine, key, pattern):
 
 
 def summary(machine):
-    """Key s, as numbers by name; levels as a list under "levels"."""
+    """Key s, as numbers by name; pages by level under "levels"."""
     text = machine.key("s")
     engine = re.search(NAME + r": engine (\w+)(?:, without (\S+))?\n", text)
     pool = re.search(r"pool +(\d+) shadow pages, (\d+) in use\n", text)
     assert engine and pool, text
     numbers = {k: int(n) for k, n in re.findall(r"([a-z][a-z ]*): (\d+)", text)}
-    numbers["levels"] = [int(n) for n in re.findall(r"level \d: (\d+)", text)]
+    numbers["levels"] = {int(k): int(n) for k, n in re.findall(r"level (\d): (\d+)", text)}
     numbers["leaves"] = int(re.search(r"leaves +(\d+),", text)[1])
     numbers["tracked"] = int(re.search(r"tracked +(\d+) ", text)[1])
     return engine[1], engine[2], int(pool[1]), int(pool[2]), numbers
 
 
-def check_summary(machine, engine, without=None):
+def check_summary(machine, engine, without=None, cpu="EPYC"):
     name, left_out, pool, used, s = summary(machine)
     assert (name, left_out) == (engine, without)
-    assert 0 < sum(s["levels"]) == used <= pool
+    assert 0 < sum(s["levels"].values()) == used <= pool
+    assert max(s["levels"]) == xihv.LEVELS.get(cpu, 4)
     assert s["leaves"] > 0 and 0 < s["writable"] <= s["leaves"]
     assert s["large"] <= s["leaves"] and s["global"] <= s["leaves"]
     assert s["direct"] <= used and s["roots in use"] == 1
@@ -77,7 +78,7 @@ def check_summary(machine, engine, without=None):
 
 
 @pytest.mark.xdist_group("shadow-switch")
-@pytest.mark.parametrize("cpu", beds.each("EPYC"))
+@pytest.mark.parametrize("cpu", beds.each("EPYC", "max"))
 def test_engines_change_under_load(boot, cpu):
     """Round and round the engines. After each change shadows begin anew and fill again."""
     engines = xihv.engines()
@@ -86,7 +87,7 @@ def test_engines_change_under_load(boot, cpu):
         time.sleep(WATCH_SECONDS)
         old, new = engines[i % len(engines)], engines[(i + 1) % len(engines)]
         assert audit(machine) > 0
-        check_summary(machine, old)
+        check_summary(machine, old, cpu=cpu)
         answer(machine, "X", rf"{NAME}: mmu={old} before, mmu={new} from now on\n")
         audit(machine)
         assert re.search(rf"{NAME} +running .* {new} ", machine.key("g"))
@@ -96,7 +97,7 @@ def test_engines_change_under_load(boot, cpu):
 
 
 @pytest.mark.xdist_group("shadow-dirty")
-@pytest.mark.parametrize("cpu", beds.each("EPYC"))
+@pytest.mark.parametrize("cpu", beds.each("EPYC", "max"))
 def test_dirty_log_under_load(boot, cpu):
     """The load writes all the time, so each look finds frames, and never more than the
     guest has memory. The log goes on when the engine changes."""
@@ -123,19 +124,37 @@ def test_dirty_log_under_load(boot, cpu):
     finish(machine, LOAD_SECONDS)
 
 
-def watched_load(boot, seconds, engine, without=None):
+def watched_load(boot, seconds, engine, without=None, cpu="EPYC"):
     """The load beginning to end, with a look now and then."""
     words = f"mmu={engine}" + (f" without={without}" if without else "")
-    machine = start(boot, seconds, words)
+    machine = start(boot, seconds, words, cpu)
     for _ in range(3):
         time.sleep(seconds / 5)
-        check_summary(machine, engine, without)
+        check_summary(machine, engine, without, cpu)
         audit(machine)
     finish(machine, seconds)
     xihv.check_figures(machine, NAME)
 
 
 @pytest.mark.xdist_group("shadow-load")
-def test_load_with_vtlb(boot):
+@pytest.mark.parametrize("cpu", ["EPYC", "max"])
+def test_load_with_vtlb(boot, cpu):
     """The default engine's turn is in test_load.py."""
-    watched_load(boot, 5, "vtlb")
+    watched_load(boot, 5, "vtlb", cpu=cpu)
+
+
+@pytest.mark.xdist_group("shadow-load")
+def test_five_levels_beside_four(boot):
+    """Two guests take turns on the processor, one with CR4.LA57 and one without."""
+    names = {"five": "", "four": "no5lvl"}
+    modules = [m for name, word in names.items()
+               for m in xihv.stock_modules(name, 192, cmdline=f"{word} xihv.load=5")]
+    machine = boot(modules, cpu="max", limit=400)
+    machine.expect_all([r"xihv-guest: user space reached"] * 2, 240)
+    machine.input_to("xihv")
+    levels = [max(re.findall(r"level (\d):", line))
+              for line in re.findall(r"tables .*", machine.key("s"))]
+    assert levels == ["5", "4"]
+    assert len(re.findall(r"audit: clean", machine.key("a"))) == 2
+    machine.expect_all([rf"^\({name}\) load: [1-9]\d* rounds, 0 errors" for name in names] +
+                       [rf"^{name}: ended: .*\n" for name in names], 120)
