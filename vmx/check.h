@@ -20,7 +20,7 @@ struct vmx_guest_state {
 
 	/* controls that the checks ask */
 	uint32_t pin_controls, entry_controls, intr_info;
-	unsigned maxphyaddr, linear_bits; /* of the processor */
+	unsigned maxphyaddr; /* bits */
 };
 
 struct vmx_check {

@@ -48,7 +48,6 @@ static void read_guest_state(struct vcpu *v, struct vmx_guest_state *g)
 		.entry_controls = vmcs_read(VMCS_ENTRY_CONTROLS),
 		.intr_info = vmcs_read(VMCS_ENTRY_INTR_INFO),
 		.maxphyaddr = cpu_maxphyaddr(),
-		.linear_bits = cpu_linear_bits(),
 	};
 	for (enum seg s = SEG_ES; s < NR_SEGS; s++)
 		vmx_get_segment(v, s, &g->seg[s]);

@@ -3,7 +3,6 @@
  * Virtual-processor identifiers (Intel SDM Vol. 3C 28.1, 28.3). Each vCPU has one of its own
  * for as long as it lives; without them each entry and exit flushes by itself.
  */
-#include "hv/cpuid.h"
 #include "hv/percpu.h"
 #include "hv/print.h"
 #include "hv/vm.h"
@@ -38,7 +37,7 @@ void vmx_tlb_flush_page(struct vcpu *v, uint64_t va)
 {
 	struct vmx_vcpu *s = to_vmx(v);
 
-	if (!s->vpid || s->flush || !is_canonical(va, guest_features.linear_bits))
+	if (!s->vpid || s->flush || !is_canonical(va, vmx_caps.linear_bits))
 		return;
 	if (vmx_caps.invvpid_address && s->cpu == this_cpu()->index)
 		BUG_ON(invvpid(INVVPID_ADDRESS, s->vpid, va));

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "hv/control_regs.h"
-#include "hv/cpuid.h"
 #include "hv/exit_handlers.h"
 #include "hv/line.h"
 #include "hv/page.h"
@@ -20,7 +19,6 @@ struct fake_entry fake_entries[FAKE_ENTRIES];
 unsigned fake_nr_entries, fake_entered;
 bool fake_launched;
 struct vmx_caps vmx_caps;
-struct guest_features guest_features;
 
 static char told[1024], read_out[sizeof(told)];
 
@@ -51,9 +49,9 @@ void fake_exits_reset(void)
 		.control = { [VMX_PROC] = PROC_SECONDARY | PROC_TPR_SHADOW, [VMX_PROC2] = PROC2_VPID },
 		.invvpid_address = true,
 		.invvpid_context = true,
+		.linear_bits = fake_linear_bits,
 		.cr4_set = CR4_VMXE,
 	};
-	guest_features = (struct guest_features){ .linear_bits = fake_linear_bits };
 	fake_vm = (struct vm){ .id = 2 };
 	fake_vcpu = (struct vcpu){
 		.vm = &fake_vm,

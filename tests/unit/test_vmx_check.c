@@ -16,6 +16,7 @@
 #include "vmx/vmcs.h"
 
 static const struct vmx_caps caps = {
+	.linear_bits = LINEAR_BITS_4LEVEL,
 	.cr0_set = CR0_PE | CR0_NE | CR0_PG,
 	.cr0_clear = ~UINT64_C(0xffffffff),
 	.cr4_set = CR4_VMXE,
@@ -39,7 +40,6 @@ static struct vmx_guest_state pae(void)
 		.pdpte = { 0x2001, 0, 0x3001, 0 },
 		.pin_controls = PIN_VIRTUAL_NMI,
 		.maxphyaddr = 40,
-		.linear_bits = 48,
 	};
 
 	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
@@ -286,18 +286,18 @@ static void allowed_all_the_same(void **state)
 static void wide_addresses(void **state)
 {
 	struct vmx_guest_state g = long_mode();
+	struct vmx_caps wide = caps;
 	const struct vmx_check *x;
 
 	(void)state;
+	wide.linear_bits = LINEAR_BITS_5LEVEL;
 	g.rip = g.gdtr_base = g.sysenter_esp = g.seg[SEG_FS].base = UINT64_C(0xff11000000000000);
-	x = vmx_check_next(NULL, &g, &caps);
-	assert_non_null(x);
-	g.linear_bits = 57;
-	assert_null(vmx_check_next(NULL, &g, &caps));
+	assert_non_null(vmx_check_next(NULL, &g, &caps));
+	assert_null(vmx_check_next(NULL, &g, &wide));
 	g.rip = BIT(56);
-	x = vmx_check_next(NULL, &g, &caps);
+	x = vmx_check_next(NULL, &g, &wide);
 	assert_non_null(x);
-	assert_null(vmx_check_next(x, &g, &caps));
+	assert_null(vmx_check_next(x, &g, &wide));
 }
 
 /* CR0 and VM break more than one rule: every one is told, in turn. */

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "hv/cpuid.h"
 #include "tests/unit/fake_exits.h"
 #include "tests/unit/host_print.h"
 
@@ -288,7 +287,7 @@ static void flushes_of_wide_addresses(void **state)
 {
 	(void)state;
 	run_once();
-	fake_linear_bits = guest_features.linear_bits = LINEAR_BITS_5LEVEL;
+	fake_linear_bits = vmx_caps.linear_bits = LINEAR_BITS_5LEVEL;
 	vmx_ops.tlb_flush_page(V, 0xff11000000002000);
 	assert_int_equal(fake_invvpids, 2);
 	assert_int_equal(fake_invvpid_va, 0xff11000000002000);
