@@ -14,20 +14,25 @@
 
 #define FRAMES_1G_SHIFT (PAE_PDPTE_SHIFT - PAGE_SHIFT)
 
+#define ROOT(mode_, level_) .level = (level_), .mode = (mode_), .w = 1, .u = 1
+
+/* What of a root's role the mode decides. */
+static const union xi_role root_of_mode[NR_PAGING_MODES] = {
+	[PAGING_OFF] = { ROOT(PAGING_OFF, XI_TOP_PAE), .direct = 1, .dirty = 1 },
+	[PAGING_2LEVEL] = { ROOT(PAGING_2LEVEL, XI_TOP_PAE) },
+	[PAGING_PAE] = { ROOT(PAGING_PAE, XI_TOP_PAE) },
+	[PAGING_4LEVEL] = { ROOT(PAGING_4LEVEL, 4) },
+	[PAGING_5LEVEL] = { ROOT(PAGING_5LEVEL, 5) },
+};
+
 /* The role of a root of `v`, from its registers. */
 static union xi_role role_of(const struct mmu_vcpu *v)
 {
 	enum mmu_paging_mode mode = v->pg.mode;
-	union xi_role r = { .word = 0 };
+	union xi_role r = root_of_mode[mode];
 	unsigned perm = v->pg.perm;
 	bool wp = perm & PERM_WP;
 
-	r.level = v->hw.long_mode ? v->hw.levels : XI_TOP_PAE;
-	r.mode = mode;
-	r.w = 1;
-	r.u = 1;
-	r.direct = mode == PAGING_OFF;
-	r.dirty = mode == PAGING_OFF;
 	r.nxe = mode >= PAGING_PAE && (v->regs.efer & EFER_NXE);
 	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
 	r.wp = wp;

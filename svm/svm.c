@@ -227,7 +227,7 @@ static void run(struct vcpu *v)
 	uint64_t host = host_vmcb_hpa[cpu->index];
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
-		enum exit_reason reason;
+		size_t reason; /* of the enum's own type it would be extended at each exit */
 		bool injecting;
 		uint64_t now;
 
