@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shadow entries. Both shadow formats, 4-level for a guest in long mode and PAE for any
+ * Shadow entries. All shadow formats, 4-level and 5-level for a guest in long mode and PAE for any
  * other, have 64-bit entries with these bits. The processor runs with CR0.WP = 1 and
  * EFER.NXE = 1 always, with the guest's own CR4.SMEP and CR4.SMAP while the guest's paging
  * is on, and with both off while it is off.
@@ -18,7 +18,7 @@
 #include "mmu/perm.h"
 #include "mmu/walk.h"
 
-/* Bits 11:9 are ignored at every level of both formats (SDM Vol. 3A 4.4.2, 4.5.4). */
+/* Bits 11:9 are ignored at every level of all formats (SDM Vol. 3A 4.4.2, 4.5.4). */
 #define SPTE_GLOBAL BIT(9) /* leaf: the guest's entry is global */
 #define SPTE_SPLIT BIT(10) /* here or below are pieces of a guest page larger than what maps them */
 

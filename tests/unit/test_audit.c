@@ -96,7 +96,7 @@ static void vtlb_audit_notices(void **state)
 
 	start_audit(state);
 	t = g->v.priv;
-	pd = vtlb_child_of(t, vtlb_child_of(t, t->pml4->page.spt[0])->page.spt[0]);
+	pd = vtlb_child_of(t, vtlb_child_of(t, t->top->page.spt[0])->page.spt[0]);
 	pt = vtlb_child_of(t, pd->page.spt[0]);
 	assert_int_equal(pt->level, 1);
 	WRONG(pt->nr_present, 7, 16, "a count is wrong");
@@ -104,7 +104,7 @@ static void vtlb_audit_notices(void **state)
 	WRONG(pt->lo, 1, 7, "outside lo..hi");
 	WRONG(pt->hi, 6, 7, "outside lo..hi");
 	WRONG(pt->is_local, false, 2, "overlook");
-	WRONG(pt->parent, t->pml4, 7, "disagree");
+	WRONG(pt->parent, t->top, 7, "disagree");
 	WRONG(pt->parent_index, 1, 7, "disagree");
 	WRONG(pd->level, 3, 7, "disagree");
 	WRONG(pt->page.spt[2], pt->page.spt[2] & ~P, 13, "not-present");
