@@ -305,7 +305,7 @@ static void check_cpuid(struct input *in)
 	}
 	if (leaf == 7)
 		assert(!(r.ebx & (1u << 2 | 1u << 4 | 1u << 10 | 1u << 11 | 1u << 16)) &&
-		       !(r.ecx & (1u << 3 | 1u << 7 | 1u << 16)) && !(r.edx & 0xac000000));
+		       !(r.ecx & (1u << 3 | 1u << 7 | 1u << 16)) && !(r.edx & 0x8c000000));
 	if (leaf == (EXT | 1))
 		assert(!(r.ecx & (1u << 2 | 1u << 12)));
 	if (leaf == 0xa || (leaf > 0xd && leaf < 0x40000000))
