@@ -231,6 +231,12 @@ static uint64_t arch_capabilities(void)
 	return rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAPABILITIES_OFFERED;
 }
 
+/* Leaf 0's ECX: the end of the vendor's name. */
+static bool is_amd_or_hygon(void)
+{
+	return basic[0].ecx == 0x444d4163 /* "cAMD" */ || basic[0].ecx == 0x656e6975 /* "uine" */;
+}
+
 void guest_cpuid_init(void)
 {
 	struct cpuid_regs ext1;
@@ -241,8 +247,7 @@ void guest_cpuid_init(void)
 	ext1 = ext[1];
 	guest_features.rdtscp = ext1.edx & BIT(27);
 	guest_features.page1g = ext1.edx & BIT(26);
-	guest_features.amd = basic[0].ecx == 0x444d4163 /* "cAMD" */ ||
-			     basic[0].ecx == 0x656e6975 /* "uine", Hygon */;
+	guest_features.msrs_k7 = is_amd_or_hygon();
 	guest_features.arch_capabilities = arch_capabilities();
 	guest_features.has_arch_capabilities = basic[7].edx & LEAF7_EDX_ARCH_CAPABILITIES;
 	guest_features.cr4 = cr4_bits();

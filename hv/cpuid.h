@@ -14,7 +14,8 @@ struct guest_features {
 	unsigned maxphyaddr; /* bits */
 	uint64_t cr4, efer, xcr0; /* bits that a guest may set */
 	uint64_t arch_capabilities; /* MSR, where has_arch_capabilities */
-	bool rdtscp, page1g, amd, has_arch_capabilities;
+	bool rdtscp, page1g, has_arch_capabilities;
+	bool msrs_k7; /* MSRs 0xc001xxxx */
 };
 
 extern struct guest_features guest_features;
