@@ -34,6 +34,7 @@ vmx_enter:
 	mov	rax, [REG(0)]
 	LOAD_GUEST_REGS
 	jz	.launch
+.resume:
 	vmresume
 	jmp	.failed
 .launch:

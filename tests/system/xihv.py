@@ -113,8 +113,8 @@ class XihvOnBochs(Console, bochs.Bochs):
     """xihv under Bochs, by an ISO with GRUB; a context manager."""
 
     def __init__(self, name, modules=(), cmdline=CMDLINE, cpu=bochs.MODELS[0], mem=HOST_MEM_MIB,
-                 limit=600):
-        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit)
+                 limit=600, debugger=()):
+        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit, debugger)
 
 
 def start(name, modules=(), cpu="EPYC", **kwargs):
