@@ -28,6 +28,7 @@ vmx_enter:
 	je	.same_rsp
 	mov	[rsi], rsp
 	mov	eax, VMCS_HOST_RSP
+.write_rsp:
 	vmwrite	rax, rsp
 .same_rsp:
 	test	dl, dl			; no MOV below changes flags
