@@ -16,6 +16,7 @@ struct guest_features {
 	uint64_t arch_capabilities; /* MSR, where has_arch_capabilities */
 	bool rdtscp, page1g, has_arch_capabilities;
 	bool msrs_k7; /* MSRs 0xc001xxxx */
+	bool syscall_32; /* SYSCALL in legacy and compatibility mode */
 };
 
 extern struct guest_features guest_features;
@@ -24,6 +25,6 @@ extern struct guest_features guest_features;
 void guest_cpuid_init(void);
 
 /* What CPUID returns to `v`. */
-struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf);
+struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
 #endif

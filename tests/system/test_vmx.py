@@ -17,7 +17,7 @@ REFUSED = {
     "real-mode": r"killed: it goes to real mode, which VMX does not have on shadow page tables",
     "triple-fault": r"killed: triple fault",
 }
-PASSING = ["cr8", "privileged"]
+PASSING = ["cr8", "msr", "privileged"]
 
 
 @pytest.mark.parametrize("cpu", EXTRAS)
