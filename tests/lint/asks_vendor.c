@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What vendors.py must find, and what it must not: Intel and AMD in a comment, VMXON. Never built. */
+/* What vendors.py must find, and must not: Intel and AMD in a comment, VMXON. Never built. */
 #include "hv/cpuid.h"
 #include "hv/print.h"
 #include "hv/vendor.h"

@@ -3,7 +3,7 @@
 """Nobody above the processor back ends asks which vendor's processor it is (docs: design.md).
 
 vendors.py: the neutral directories; prints file:line: message for each breach, exit status 1 if
-there was one. vendors.py FILE: FILE alone, in which exactly the lines marked "wrong:" must be found.
+there was one. vendors.py FILE: this one, in which exactly the lines marked "wrong:" must be found.
 """
 import glob
 import re
@@ -76,7 +76,8 @@ def prove(path):
 def main():
     if len(sys.argv) > 1:
         return 0 if prove(sys.argv[1]) else 1
-    files = sorted(f for r in ROOMS.split() for e in ("[ch]", "asm", "inc") for f in glob.glob(f"{r}/*.{e}"))
+    files = sorted(f for room in ROOMS.split() for ext in ("[ch]", "asm", "inc")
+                   for f in glob.glob(f"{room}/*.{ext}"))
     breaches = [(path, *b) for path in files for b in check(path)]
     for path, n, message in breaches:
         print(f"{path}:{n}: {message}")
