@@ -145,7 +145,7 @@ unit: $(UNIT:%=$(B)/unit/%) ## build and run the unit tests on the host (one: ma
 
 # --- checks ---------------------------------------------------------------------------
 
-lint: ## include matrix, headers stand alone, format, static analysis
+lint: ## include matrix, vendor-neutral code, headers stand alone, format, static analysis
 	@PYTHON=$(PYTHON) tests/lint/lint.sh $(B)
 
 CHECK_STEPS := all lint unit

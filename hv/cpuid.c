@@ -10,6 +10,7 @@
 #include "hv/fpu.h"
 #include "hv/string.h"
 #include "hv/timer.h"
+#include "hv/vendor.h"
 #include "hv/vm.h"
 
 /* Leaf 1 ECX. Not offered: MONITOR (3; no MWAIT passthrough), VMX (5), SMX, EIST, TM2
@@ -57,10 +58,11 @@
 	 BIT(6) /* SSE4A */ | BIT(7) /* MISALIGNSSE */ | BIT(8) /* PREFETCHW */ |  \
 	 BIT(11) /* XOP */ | BIT(16) /* FMA4 */ | BIT(21) /* TBM */)
 /* 0x80000001 EDX: what leaf 1 has below bit 25, and AMD's own. Not offered: FFXSR (25). */
-#define EXT1_EDX                                                                   \
-	((LEAF1_EDX & 0x0183f3ff) | BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |     \
-	 BIT(22) /* MMXEXT */ | BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | \
-	 BIT(29) /* LM */ | BIT(30) /* 3DNOWEXT */ | BIT(31) /* 3DNOW */)
+#define EXT1_EDX                                                                                 \
+	((LEAF1_EDX & 0x0183f3ff) | EXT1_EDX_SYSCALL | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ | \
+	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */ |                   \
+	 BIT(30) /* 3DNOWEXT */ | BIT(31) /* 3DNOW */)
+#define EXT1_EDX_SYSCALL BIT(11)
 #define LINEAR_BITS 48u /* the processor may say 57, but LA57 is not offered */
 #define EXT7_EDX BIT(8) /* invariant TSC */
 #define EXT8_EBX (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
@@ -231,6 +233,12 @@ static uint64_t arch_capabilities(void)
 	return rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAPABILITIES_OFFERED;
 }
 
+/* By the end of the vendor's name. */
+static bool is_amd_or_hygon(void)
+{
+	return basic[0].ecx == 0x444d4163 /* "cAMD" */ || basic[0].ecx == 0x656e6975 /* "uine" */;
+}
+
 void guest_cpuid_init(void)
 {
 	struct cpuid_regs ext1;
@@ -241,8 +249,8 @@ void guest_cpuid_init(void)
 	ext1 = ext[1];
 	guest_features.rdtscp = ext1.edx & BIT(27);
 	guest_features.page1g = ext1.edx & BIT(26);
-	guest_features.amd = basic[0].ecx == 0x444d4163 /* "cAMD" */ ||
-			     basic[0].ecx == 0x656e6975 /* "uine", Hygon */;
+	guest_features.msrs_k7 = is_amd_or_hygon();
+	guest_features.syscall_32 = is_amd_or_hygon();
 	guest_features.arch_capabilities = arch_capabilities();
 	guest_features.has_arch_capabilities = basic[7].edx & LEAF7_EDX_ARCH_CAPABILITIES;
 	guest_features.cr4 = cr4_bits();
@@ -269,6 +277,16 @@ static struct cpuid_regs leaf_xsave(uint32_t subleaf)
 		r = xsave[subleaf];
 	if (subleaf == 0 && r.eax)
 		r.ebx = xsave_bytes(fpu_guest_xcr0());
+	return r;
+}
+
+/* As a processor says it that has SYSCALL in 64-bit mode only. */
+static struct cpuid_regs leaf_ext1(struct vcpu *v)
+{
+	struct cpuid_regs r = ext[1];
+
+	if (!guest_features.syscall_32 && vendor->get_mode(v) != 8)
+		r.edx &= ~(uint32_t)EXT1_EDX_SYSCALL;
 	return r;
 }
 
@@ -309,7 +327,7 @@ static struct cpuid_regs leaf_exits(const struct vcpu *v, uint32_t reason)
 				    .edx = (uint32_t)(v->exits.count[reason] >> 32) };
 }
 
-struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
 	const struct cpuid_regs none = { 0 };
 
@@ -333,6 +351,8 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 					    XIHV_SIGNATURE };
 	case LEAF_XIHV_EXITS:
 		return leaf_exits(v, subleaf);
+	case LEAF_EXT + 1:
+		return leaf_ext1(v);
 	}
 	/* the others have no subleaves: ECX means nothing */
 	if (leaf < NR_BASIC)

@@ -291,5 +291,5 @@ void exit_shutdown(struct vcpu *v)
 void exit_failed_entry(struct vcpu *v, const char *why)
 {
 	vendor->dump(v);
-	vm_kill(v, "the processor refused its state: %s", why);
+	vm_kill(v, "the processor refused to enter it: %s", why);
 }

@@ -7,6 +7,7 @@
 #include "hv/console.h"
 #include "hv/inspect.h"
 #include "hv/line.h"
+#include "hv/nmi.h"
 #include "hv/power.h"
 #include "hv/print.h"
 #include "hv/shadow.h"
@@ -203,6 +204,7 @@ static const struct console_key table[] = {
 	{ 'F', toggle_recorder, "start or stop the flight recorder of a guest" },
 	{ 'f', dump_recorder, "dump the flight recorder of a guest" },
 	{ 'p', toggle_background, "hide or show the output of guests without the input" },
+	{ 'N', nmi_key_send, "send this processor an NMI and say where it hit" },
 	{ 'q', power_off, "end everything and power off" },
 	{ 'Q', restart, "end everything and restart the machine" },
 };

@@ -21,6 +21,8 @@ struct percpu {
 	bool timer_fired; /* set by the timer interrupt: timers_run is due */
 	uint64_t ticks; /* profile ticks */
 	uint64_t timer_tsc; /* TSC at which the hardware will fire, or TIMER_TSC_NEVER */
+	uint64_t nmis, nmis_told; /* NMIs so far; those that the console was told of */
+	uint64_t nmi_rip; /* where the latest hit */
 };
 
 /* Make the calling CPU's area, number `index`; this_cpu() is good afterwards. */

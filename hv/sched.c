@@ -7,6 +7,7 @@
 
 #include "hv/console.h"
 #include "hv/cpu.h"
+#include "hv/nmi.h"
 #include "hv/percpu.h"
 #include "hv/print.h"
 #include "hv/stats.h"
@@ -112,6 +113,7 @@ void sched_loop(void)
 		struct vcpu *v;
 
 		irq_window();
+		nmi_report();
 		if (timers_due())
 			timers_run();
 		if (console_work())

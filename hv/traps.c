@@ -7,6 +7,7 @@
 
 #include "hv/cpu.h"
 #include "hv/irq.h"
+#include "hv/nmi.h"
 #include "hv/page.h"
 #include "hv/panic.h"
 #include "hv/paging.h"
@@ -58,7 +59,6 @@ extern const struct fixup extable_start[], extable_end[]; /* linker.ld */
 static uint64_t gdt[5];
 static struct gate idt[NR_VECTORS];
 static struct tss tss;
-static uint64_t nmi_rip; /* where the last NMI came, until it is told; 0: none */
 
 static const char *const exception_name[NR_EXCEPTIONS] = {
 	[VEC_DE] = "divide error",
@@ -205,28 +205,17 @@ _Noreturn static void die(const struct trap_frame *f)
 	panic_end();
 }
 
-/* Interrupts come only where no lock is held. */
-static void report_nmi(void)
-{
-	if (nmi_rip)
-		printk("xihv: NMI at rip %016lx\n", nmi_rip);
-	nmi_rip = 0;
-}
-
 /* From hv/traps_entry.asm. */
 void trap_handle(struct trap_frame *f);
 
 void trap_handle(struct trap_frame *f)
 {
 	if (f->vector >= NR_EXCEPTIONS) {
-		report_nmi();
 		irq_dispatch(f->vector);
 		return;
 	}
 	if (f->vector == VEC_NMI) {
-		/* Firmware's or a chassis button's: nothing of ours is wrong. It may have
-		 * come while the console's locks are held, so it is told later. */
-		nmi_rip = f->rip;
+		nmi_note(f->rip);
 		return;
 	}
 	if (!fix_up(f))

@@ -14,6 +14,9 @@ bool lapic_is_x2apic(void);
 
 void lapic_eoi_vector(unsigned vector); /* end of interrupt, for irq_register() */
 
+/* An NMI for the CPU with this local APIC, which may be the calling one. */
+void lapic_send_nmi(uint32_t apic_id);
+
 /* How often the APIC reported an error since boot. */
 uint64_t lapic_errors(void);
 

@@ -39,11 +39,9 @@ INPUT_GUEST = r"\*\*\* input to guest (\S+) "
 
 def stock_modules(name="deb64", mem=GUEST_MEM_MIB, words="", cmdline="", cpu="EPYC"):
     """Module lines of a stock guest. `words`: more words of ours; `cmdline`: of the guest's;
-    `cpu`: what it is to run on. Bochs is spared the decompressor, and its Intel processors, which
-    say that they are prone to Meltdown, two CR3 loads a system call."""
+    `cpu`: what it is to run on. Bochs is spared the decompressor."""
     kernel = VMLINUX if cpu in bochs.MODELS else KERNEL
-    if cpu in bochs.VMX_MODELS:
-        cmdline = f"nopti {cmdline}"
+    cmdline = f"{bochs.KERNEL_WORDS.get(cpu, '')} {cmdline}".strip()
     return [f"{kernel} kernel vm={name} mem={mem}M {words} -- console=ttyS0 {cmdline}".rstrip(),
             f"{INITRD} initrd vm={name}"]
 
@@ -113,8 +111,8 @@ class XihvOnBochs(Console, bochs.Bochs):
     """xihv under Bochs, by an ISO with GRUB; a context manager."""
 
     def __init__(self, name, modules=(), cmdline=CMDLINE, cpu=bochs.MODELS[0], mem=HOST_MEM_MIB,
-                 limit=600):
-        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit)
+                 limit=600, debugger=()):
+        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit, debugger)
 
 
 def start(name, modules=(), cpu="EPYC", **kwargs):

@@ -34,7 +34,7 @@ static const char *press(char key)
 
 static void help_has_a_line_for_every_key(void **state)
 {
-	static const char keys[] = "hyYeEtogrmsaXdDknfFpqQ";
+	static const char keys[] = "hyYeEtogrmsaXdDknfFpNqQ";
 	char line[8];
 
 	(void)state;
