@@ -35,7 +35,8 @@ Boot is counted from the kernel's entry: bare it is the TSC in user space less t
 the guest's TSC, which is 0 when the guest starts at its kernel's 32- or 64-bit entry. The two
 machines do not have the same devices to probe, and what their kernels wait for (calibration of
 timers, probing) counts too: a ratio below 1 is that, not speed. The peer's boot is from its VMM's
-start, BIOS included, and so comparable only in its exits."""
+start, BIOS included, and so comparable only in its exits. A 32-bit kernel checks the PM timer's
+rate for 30 ms, in which it reads port 0x61 all the time: 75 thousand exits of its boot."""
 
 
 def read_peer(guest):

@@ -35,6 +35,7 @@ def test_load_on_bochs_with_vtlb(boot, cpu):
     checked_load(boot, cpu, 5, words="mmu=vtlb")
 
 
+@pytest.mark.meets(bochs.POPCNT_IS_UD)
 @pytest.mark.parametrize("engine", xihv.engines())
 @pytest.mark.parametrize("guest", ["debpae", "deb32"])
 @pytest.mark.parametrize("cpu", beds.each())
