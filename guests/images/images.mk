@@ -2,7 +2,8 @@
 #
 # Stock guests: Debian's kernels by package name and an initrd with busybox and our load.
 # build/images/vmlinuz-FLAVOUR and build/images/initrd-FLAVOUR for FLAVOUR = amd64,
-# 686-pae, 686; vmlinux-FLAVOUR is the same kernel, decompressed, for slow beds. Downloads are kept in $(XIHV_CACHE) and fetched once.
+# 686-pae, 686; vmlinux-FLAVOUR is the same kernel, decompressed, for slow beds. Downloads are
+# kept in $(XIHV_CACHE) and fetched once.
 
 IMAGE_FLAVOURS := amd64 686-pae 686
 IMAGES_DIR := build/images
@@ -17,9 +18,12 @@ IMAGE_CFLAGS := -std=gnu11 -O2 -static -no-pie -fno-pie -nostdlib -ffreestanding
 
 # The guests' programs run in user space of the machine that builds them.
 HOSTCC ?= gcc
+# The kernel's headers are the same for both, but gcc -m32 looks for them in i386's directory,
+# which only a package for 32-bit programs would make.
+IMAGE_CFLAGS += -idirafter /usr/include/$(shell $(HOSTCC) -print-multiarch)
 
 .PHONY: images $(addprefix image-,$(IMAGE_FLAVOURS))
-images: image-amd64 ## fetch and build the stock guests (once, then cached)
+images: $(IMAGE_FLAVOURS:%=image-%) ## fetch and build the stock guests (once, then cached)
 
 $(IMAGE_FLAVOURS:%=image-%): image-%: $(IMAGES_DIR)/vmlinuz-% $(IMAGES_DIR)/vmlinux-% $(IMAGES_DIR)/initrd-%
 

@@ -21,7 +21,9 @@ MODELS = VMX_MODELS + SVM_MODELS
 NO_SHUTDOWN = "no SHUTDOWN intercept: a guest's triple fault ends Bochs"
 IRQ_WAITS = "no physical interrupt ends a guest's turn while its IF is 0"
 DB_WITHOUT_DR6 = "an intercepted #DB leaves DR6 as it was"
+POPCNT_IS_UD = "POPCNT, which CPUID has, is #UD in 32-bit code: no stock 32-bit kernel boots, bare or not"
 FAULTS = {model: {NO_SHUTDOWN, IRQ_WAITS, DB_WITHOUT_DR6} for model in SVM_MODELS}
+FAULTS["phenom_8650_toliman"] |= {POPCNT_IS_UD}
 FAULTS |= {"corei7_haswell_4770": set(), "core2_penryn_t9600": {IRQ_WAITS}}
 
 # What a stock kernel's line needs there: Intel's models say that they are prone to Meltdown, which
