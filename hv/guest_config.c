@@ -78,8 +78,6 @@ static const char *read_vcpus(struct guest_config *g, struct word value)
 		g->vcpus = (unsigned)n;
 		return NULL;
 	}
-	if (VM_MAX_VCPUS == 1)
-		return "1, the number of vCPUs that a guest can have";
 	snprintf(expected, sizeof(expected), "a number from 1 to %d", VM_MAX_VCPUS);
 	return expected;
 }

@@ -16,7 +16,7 @@
 #include "hv/compiler.h"
 
 #define VM_MAX 8
-#define VM_MAX_VCPUS 1 /* guest SMP comes with its INIT-SIPI support */
+#define VM_MAX_VCPUS 8
 #define VM_NAME_MAX 16 /* NUL included */
 #define VM_MAX_MODULES 16
 #define VM_MEM_MIN (UINT64_C(8) << 20) /* bytes */

@@ -64,10 +64,24 @@ static void on_tick(struct timer *t)
 		stats_tick(v, clock_tsc(t->deadline));
 }
 
+/* INIT, which may have come to the vCPU that this CPU has just run, or SIPI. */
+static void take_start_signals(struct vcpu *v)
+{
+	struct percpu *cpu = this_cpu();
+
+	if (cpu->current == v) {
+		vcpu_unload(v);
+		cpu->current = NULL;
+	}
+	vcpu_take_start_signals(v);
+}
+
 static bool can_run(struct vcpu *v)
 {
 	if (v->vm->state != VM_RUNNING)
 		return false;
+	if (unlikely(vcpu_start_changes(v)))
+		take_start_signals(v);
 	if (v->state == VCPU_HALTED && vcpu_wakes(v))
 		v->state = VCPU_RUNNABLE;
 	if (v->state == VCPU_HALTED && !v->said_asleep && !(v->regs.rflags & RFLAGS_IF)) {

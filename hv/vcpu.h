@@ -62,6 +62,10 @@ struct vcpu {
 	bool intr_shadow;
 	bool irq_check; /* any: interrupt controllers changed, look at the next entry */
 	bool leave; /* any: go back to the run loop before entering */
+	/* INIT and SIPI that wait for the run loop (hv/startup.c). Under vm->lock, read anywhere. */
+	bool init_pending;
+	bool sipi_pending;
+	uint8_t sipi_vector;
 
 	/* Stored values that guests read back and nothing else uses. */
 	uint64_t pat, apic_base, misc_enable, mtrr_def_type;
@@ -88,6 +92,19 @@ void vcpu_kick(struct vcpu *v);
 
 /* An NMI, by the local APIC or LINT1. Any context. */
 void vcpu_nmi(struct vcpu *v);
+
+/* INIT and SIPI came, by the local APIC (SDM Vol. 3A 8.4, 10.6.1). Any context, under
+ * vm->lock. */
+void vcpu_init_signal(struct vcpu *v);
+void vcpu_sipi(struct vcpu *v, uint8_t vector);
+
+static inline bool vcpu_start_changes(const struct vcpu *v)
+{
+	return v->init_pending || v->sipi_pending;
+}
+
+/* Do what those two ask for. Run loop; the vCPU is not loaded anywhere. */
+void vcpu_take_start_signals(struct vcpu *v);
 
 /* Deliver exception `vector` to the guest at the next entry. If an event was being
  * delivered when the exit came, the #DF matrix decides (SDM Vol. 3A 6.15, table 6-5);
@@ -137,6 +154,8 @@ bool vcpu_wakes(struct vcpu *v);
 
 /* Make a vCPU of `vm` in the architectural reset state, and undo it. 0, -ENOMEM, -EINVAL. */
 must_check int vcpu_create(struct vm *vm, unsigned id);
+/* What INIT resets of it (SDM Vol. 3A table 9-1); it is not loaded anywhere. */
+void vcpu_reset_registers(struct vcpu *v);
 void vcpu_destroy(struct vcpu *v);
 
 /* The vCPU's registers come into this processor / leave it (FPU, DR0-3, TSC_AUX). */

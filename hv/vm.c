@@ -8,6 +8,7 @@
 #include "guests/board.h"
 #include "guests/load.h"
 #include "hv/control_regs.h"
+#include "hv/cpu.h"
 #include "hv/cpuid.h"
 #include "hv/errno.h"
 #include "hv/guest_mem.h"
@@ -100,6 +101,7 @@ static int make_parts(struct vm *vm)
 
 	if (err)
 		return err;
+	vm->tsc_offset = -rdtsc();
 	err = mmu_init(&vm->mmu, &mc);
 	for (unsigned i = 0; i < c->vcpus && !err; i++)
 		err = vcpu_create(vm, i);
@@ -121,7 +123,7 @@ static int start(struct vm *vm)
 	else
 		err = guest_load(vm, &entry);
 	if (!err) {
-		memset(vm->vcpu[0]->regs.gpr, 0, sizeof(vm->vcpu[0]->regs.gpr));
+		vm->vcpu[0]->regs.gpr[REG_RDX] = 0;
 		err = enter_kernel(vm->vcpu[0], &entry);
 		BUG_ON(err);
 		vm->state = VM_RUNNING;
