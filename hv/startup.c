@@ -15,7 +15,7 @@ void vcpu_init_signal(struct vcpu *v)
 {
 	v->init_pending = true;
 	v->sipi_pending = false;
-	v->leave = true;
+	vcpu_leave(v);
 	vcpu_kick(v);
 }
 
@@ -59,4 +59,5 @@ void vcpu_take_start_signals(struct vcpu *v)
 		vcpu_reset_registers(v);
 	if (sipi)
 		start_at(v, v->sipi_vector);
+	vendor->unload(v);
 }

@@ -15,16 +15,70 @@
 #include "hv/fpu.h"
 #include "hv/insn_cache.h"
 #include "hv/page.h"
+#include "hv/percpu.h"
 #include "hv/print.h"
+#include "hv/runq.h"
+#include "hv/smp.h"
 #include "hv/string.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
+#include "mmu/platform.h"
 
 #define RIP_RESET 0xfff0
+
+/* Its own CPU looks before the next entry anyway. */
+static void poke(struct vcpu *v)
+{
+	struct percpu *cpu;
+
+	if (this_cpu()->current == v)
+		return;
+	__atomic_store_n(&v->poked, true, __ATOMIC_SEQ_CST);
+	cpu = __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
+	if (cpu && __atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST))
+		smp_kick(cpu);
+}
 
 void vcpu_kick(struct vcpu *v)
 {
 	__atomic_store_n(&v->irq_check, true, __ATOMIC_RELEASE);
+	poke(v);
+	if (v->state != VCPU_RUNNABLE)
+		runq_wake(v);
+}
+
+void vcpu_leave(struct vcpu *v)
+{
+	__atomic_store_n(&v->leave, true, __ATOMIC_RELEASE);
+	poke(v);
+}
+
+void vcpu_ask_flush(struct vcpu *v)
+{
+	if (this_cpu()->current == v) {
+		mmu_hw_flush(&v->mmu);
+		return;
+	}
+	__atomic_store_n(&v->flush_asked, true, __ATOMIC_RELEASE);
+	poke(v);
+}
+
+void vcpu_wait_flush(const struct vcpu *v)
+{
+	if (this_cpu()->current == v)
+		return;
+	while (__atomic_load_n(&v->in_guest, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&v->poked, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+bool vcpu_take_poke(struct vcpu *v)
+{
+	vcpu_has_left(v);
+	__atomic_store_n(&v->poked, false, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&v->flush_asked, false, __ATOMIC_SEQ_CST))
+		mmu_hw_flush(&v->mmu);
+	return false;
 }
 
 void vcpu_nmi(struct vcpu *v)

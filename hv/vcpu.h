@@ -16,6 +16,7 @@
 #include "hv/stat_types.h"
 #include "mmu/mmu.h"
 
+struct percpu;
 struct vm;
 struct vlapic;
 struct insn_cache;
@@ -48,6 +49,17 @@ struct vcpu {
 	struct vm *vm;
 	unsigned id;
 	enum vcpu_state state;
+	/* The scheduler's (hv/sched.c): */
+	struct percpu *cpu; /* that has it; NULL: none. Read by any */
+	const struct percpu *last_cpu;
+	uint64_t runtime; /* TSC ticks that it has run, or is treated as if */
+
+	/* Between its CPU and others: in_guest is set before the last look at `poked`, and whoever
+	 * sets `poked` looks at in_guest after it. */
+	bool in_guest; /* in guest mode, or beyond that look; read by any */
+	bool poked; /* any: look at all that is marked "any" before entering */
+	bool flush_asked; /* any: forget all translations before entering */
+
 	void *arch; /* the vendor's: struct svm_vcpu, struct vmx_vcpu */
 	struct vlapic *lapic;
 
@@ -89,6 +101,14 @@ struct vcpu {
 /* The interrupt controllers changed: look at the next entry; wakes a halted vCPU, and makes
  * one in guest mode on another CPU exit. Any context. */
 void vcpu_kick(struct vcpu *v);
+
+/* Go back to the run loop before entering. Any context. */
+void vcpu_leave(struct vcpu *v);
+
+/* Forget all translations before the next guest instruction. What the vCPU runs on another CPU
+ * meanwhile is over when vcpu_wait_flush returns; call it after a number of vcpu_ask_flush. */
+void vcpu_ask_flush(struct vcpu *v);
+void vcpu_wait_flush(const struct vcpu *v);
 
 /* An NMI, by the local APIC or LINT1. Any context. */
 void vcpu_nmi(struct vcpu *v);
@@ -147,6 +167,21 @@ static inline void vcpu_before_entry(struct vcpu *v)
 {
 	if (unlikely(v->irq_check))
 		vcpu_look_for_events(v);
+}
+
+/* Between vcpu_before_entry and the entry: false, another CPU wants something that comes first.
+ * The back end tells when the guest has been left. */
+bool vcpu_take_poke(struct vcpu *v);
+
+static inline bool vcpu_may_enter(struct vcpu *v)
+{
+	(void)__atomic_exchange_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
+	return likely(!__atomic_load_n(&v->poked, __ATOMIC_RELAXED)) || vcpu_take_poke(v);
+}
+
+static inline void vcpu_has_left(struct vcpu *v)
+{
+	__atomic_store_n(&v->in_guest, false, __ATOMIC_RELEASE);
 }
 
 /* A halted vCPU has something to wake for. Run loop. */
