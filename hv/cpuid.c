@@ -8,6 +8,7 @@
 #include "hv/cpuid.h"
 
 #include "hv/fpu.h"
+#include "hv/pv.h"
 #include "hv/string.h"
 #include "hv/timer.h"
 #include "hv/vm.h"
@@ -71,8 +72,6 @@
 #define LEAF_KVM 0x40000000u
 #define LEAF_KVM_FEATURES 0x40000001u
 #define KVM_SIGNATURE "KVMKVMKVM\0\0\0"
-/* CLOCKSOURCE, NOP_IO_DELAY, CLOCKSOURCE2, and: the clock needs no correction between vCPUs. */
-#define KVM_FEATURES (BIT(0) | BIT(1) | BIT(3) | BIT(24))
 
 /* Our own: a guest may read its exit counters, so that a benchmark in it is exact. */
 #define LEAF_XIHV 0x40000100u
@@ -368,7 +367,7 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 	case LEAF_KVM:
 		return leaf_kvm();
 	case LEAF_KVM_FEATURES:
-		return (struct cpuid_regs){ .eax = KVM_FEATURES };
+		return (struct cpuid_regs){ .eax = pv_cpuid(v->vm) };
 	case LEAF_XIHV:
 		return (struct cpuid_regs){ LEAF_XIHV_EXITS, XIHV_SIGNATURE, XIHV_SIGNATURE,
 					    XIHV_SIGNATURE };

@@ -94,6 +94,7 @@ static bool can_run(struct vcpu *v)
 	if (v->state == VCPU_HALTED && vcpu_wakes(v)) {
 		v->runtime = runtime_with_credit(v);
 		v->state = VCPU_RUNNABLE;
+		v->waits_since = rdtsc();
 	}
 	if (v->state == VCPU_HALTED)
 		look_whether_asleep(v);

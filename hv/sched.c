@@ -7,6 +7,7 @@
 #include "hv/console.h"
 #include "hv/cpu.h"
 #include "hv/percpu.h"
+#include "hv/pv.h"
 #include "hv/runq.h"
 #include "hv/smp.h"
 #include "hv/stats.h"
@@ -24,6 +25,8 @@ static void put_down(struct percpu *cpu)
 
 	if (!v)
 		return;
+	if (v->state == VCPU_RUNNABLE)
+		steal_time_stops(v);
 	vcpu_unload(v);
 	__atomic_store_n(&cpu->current, NULL, __ATOMIC_RELAXED);
 	__atomic_store_n(&v->cpu, NULL, __ATOMIC_RELEASE);
@@ -91,8 +94,11 @@ static void run(struct percpu *cpu, struct vcpu *v)
 	if (!tick->armed)
 		timer_set(tick, clock_ns() + SCHED_TICK_NS);
 	cpu->run_start = rdtsc();
+	steal_time_runs(v);
 	vendor->run(v);
 	v->runtime += rdtsc() - cpu->run_start;
+	if (v->state != VCPU_RUNNABLE)
+		steal_time_stops(v);
 }
 
 static void on_tick(struct timer *t)

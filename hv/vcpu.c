@@ -212,6 +212,8 @@ bool vcpu_wakes(struct vcpu *v)
 		return false;
 	if (v->nmi_pending && !v->nmi_blocked)
 		return true;
+	if (__atomic_exchange_n(&v->unhalted, false, __ATOMIC_ACQUIRE))
+		return true;
 	if (!interruptible(v))
 		return false;
 	spin_lock(&v->vm->lock);
@@ -265,7 +267,7 @@ static void forget_events(struct vcpu *v)
 	v->pending.type = v->delivering.type = EVENT_NONE;
 	v->want_window = v->want_nmi_window = false;
 	v->nmi_pending = v->nmi_blocked = v->intr_shadow = false;
-	v->said_asleep = false;
+	v->said_asleep = v->unhalted = false;
 }
 
 void vcpu_reset_registers(struct vcpu *v)

@@ -69,6 +69,7 @@ struct vcpu {
 	bool want_window; /* exit as soon as the guest can take an interrupt */
 	bool want_nmi_window; /* an NMI waits: exit as soon as the guest can take it */
 	bool nmi_pending; /* any */
+	bool unhalted; /* any: it wakes from this HLT or the next (hv/pv.c) */
 	/* From NMI delivery to IRET, and after STI or MOV SS: the back end keeps them true. */
 	bool nmi_blocked;
 	bool intr_shadow;
@@ -85,7 +86,13 @@ struct vcpu {
 	uint8_t tpr; /* the local APIC's task priority, and CR8 its high half */
 	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
 	uint64_t tsc_aux;
-	uint64_t kvm_system_time, kvm_wall_clock; /* MSR_KVM_*: gpa | enable */
+	uint64_t kvm_system_time, kvm_wall_clock, kvm_steal_time; /* MSR_KVM_*: gpa | enable */
+	uint32_t kvm_time_version; /* of what was written last */
+	/* hv/steal_time.c: */
+	bool stopped; /* the guest has been told that it does not run */
+	uint64_t waits_since; /* TSC since which it could run and does not; 0: not so */
+	uint64_t waited; /* TSC ticks, in all */
+	uint64_t steal_told; /* nanoseconds of that in the guest's page */
 	uint64_t mcg_status;
 	uint64_t dr[4]; /* DR0-3 while not in the processor */
 	bool dr_live; /* DR0-3 are in the processor, DR accesses do not exit */
