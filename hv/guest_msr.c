@@ -10,6 +10,7 @@
 #include "hv/control_regs.h"
 #include "hv/cpu.h"
 #include "hv/cpuid.h"
+#include "hv/pv.h"
 #include "hv/pvclock.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
@@ -163,6 +164,9 @@ static bool read_special(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_KVM_WALL_CLOCK_NEW:
 		*val = v->kvm_wall_clock;
 		return true;
+	case MSR_KVM_STEAL_TIME:
+		*val = v->kvm_steal_time;
+		return pv_has_steal_time(v->vm);
 	default:
 		return vendor->get_msr(v, msr, val);
 	}
@@ -226,6 +230,8 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
 		return pvclock_set_wall_clock(v, val);
+	case MSR_KVM_STEAL_TIME:
+		return pv_has_steal_time(v->vm) && steal_time_set(v, val);
 	case MSR_LSTAR:
 	case MSR_CSTAR:
 	case MSR_FS_BASE:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of the hypervisor's console: one table. Run loop only, so no lock.
+ * The keys of the hypervisor's console: one table. Boot CPU's run loop only, and the other CPUs
+ * stand still meanwhile; so no lock.
  */
 #include "hv/keys.h"
 
@@ -11,6 +12,7 @@
 #include "hv/power.h"
 #include "hv/print.h"
 #include "hv/shadow.h"
+#include "hv/smp.h"
 #include "hv/stats.h"
 
 static void help(char key);
@@ -217,7 +219,7 @@ static void help(char key)
 	printk("  ^a^a^a  the input goes to the next guest\n");
 }
 
-void keys_press(uint8_t c)
+static void press(uint8_t c)
 {
 	if (question.fn) {
 		take_answer((char)c);
@@ -232,4 +234,11 @@ void keys_press(uint8_t c)
 		printk("\n"); /* some like to space their screen */
 	else
 		printk("h for help\n");
+}
+
+void keys_press(uint8_t c)
+{
+	smp_stop_others();
+	press(c);
+	smp_resume_others();
 }

@@ -9,7 +9,7 @@ IMAGE_FLAVOURS := amd64 686-pae 686
 IMAGES_DIR := build/images
 XIHV_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xihv
 
-IMAGE_LOAD_SRCS := $(addprefix guests/images/,load.c phases.c sys.c)
+IMAGE_LOAD_SRCS := $(addprefix guests/images/,load.c phases.c smp.c sys.c)
 IMAGE_ROOT := $(addprefix guests/images/,mkinitrd.sh init rc inittab profile)
 # No C library: see guests/images/sys.h. Plain code: no calls that the compiler makes up.
 IMAGE_CFLAGS := -std=gnu11 -O2 -static -no-pie -fno-pie -nostdlib -ffreestanding \
@@ -43,7 +43,7 @@ $(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/vmlinux-%): $(IMAGES_DIR)/vmlinux-%: $(IMAGES_D
 
 $(IMAGES_DIR)/amd64/load: IMAGE_ARCH := -m64
 $(IMAGES_DIR)/686-pae/load $(IMAGES_DIR)/686/load: IMAGE_ARCH := -m32
-$(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/%/load): $(IMAGE_LOAD_SRCS) guests/images/phases.h guests/images/sys.h
+$(IMAGE_FLAVOURS:%=$(IMAGES_DIR)/%/load): $(IMAGE_LOAD_SRCS) $(addprefix guests/images/,phases.h smp.h sys.h)
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(IMAGE_CFLAGS) $(IMAGE_ARCH) -o $@ $(IMAGE_LOAD_SRCS)
