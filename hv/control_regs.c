@@ -88,7 +88,7 @@ int vcpu_set_cr4(struct vcpu *v, uint64_t val)
 
 	if (val & ~guest_features.cr4)
 		return -EINVAL;
-	if (vcpu_long_mode(v) && !(val & CR4_PAE))
+	if (vcpu_long_mode(v) && (!(val & CR4_PAE) || ((val ^ v->cr4) & CR4_LA57)))
 		return -EINVAL;
 	return vcpu_set_paging(v, &r);
 }

@@ -88,6 +88,12 @@ static inline unsigned cpu_maxphyaddr(void)
 	return cpuid(0x80000008).eax & 0xff;
 }
 
+/* Linear-address width in bits, as wide as this processor can have it. */
+static inline unsigned cpu_linear_bits(void)
+{
+	return cpu_has(FEAT_LA57) ? LINEAR_BITS_5LEVEL : LINEAR_BITS_4LEVEL;
+}
+
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint32_t lo, hi;

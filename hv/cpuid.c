@@ -43,9 +43,10 @@
 	(BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | BIT(7) /* SMEP */ | \
 	 BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ | BIT(18) /* RDSEED */ | BIT(19) /* ADX */ |  \
 	 BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ | BIT(29) /* SHA */)
-/* Leaf 7 ECX: UMIP. Not offered: PKU (3), CET (7), LA57 (16), RDPID (TSC_AUX is there, but
- * its exits are not uniform). */
-#define LEAF7_ECX BIT(2)
+/* Leaf 7 ECX: UMIP, LA57. Not offered: PKU (3), CET (7), RDPID (TSC_AUX is there, but its exits
+ * are not uniform). */
+#define LEAF7_ECX (BIT(2) | LEAF7_ECX_LA57)
+#define LEAF7_ECX_LA57 BIT(16)
 /* Leaf 7 EDX: FSRM, ARCH_CAPABILITIES (what the processor is not prone to: hv/guest_msr.c). Not
  * offered: SPEC_CTRL, STIBP, SSBD (their MSRs are not switched). */
 #define LEAF7_EDX (BIT(4) | LEAF7_EDX_ARCH_CAPABILITIES)
@@ -67,7 +68,6 @@
 	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */ |                   \
 	 BIT(30) /* 3DNOWEXT */ | BIT(31) /* 3DNOW */)
 #define EXT1_EDX_SYSCALL BIT(11)
-#define LINEAR_BITS 48u /* the processor may say 57, but LA57 is not offered */
 #define EXT7_EDX BIT(8) /* invariant TSC */
 #define EXT8_EBX (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
 
@@ -179,12 +179,18 @@ static void ask_xsave(void)
 	xsave[0] = (struct cpuid_regs){ .eax = mask, .ecx = xsave_bytes(mask) };
 }
 
+static bool has_la57(void)
+{
+	return basic[7].ecx & LEAF7_ECX_LA57;
+}
+
 static void ask_addresses(void)
 {
 	struct cpuid_regs *r = &ext[0x80000008 - LEAF_EXT];
 
 	*r = host_leaf(0x80000008, 0);
-	r->eax = guest_features.maxphyaddr | LINEAR_BITS << 8;
+	r->eax = guest_features.maxphyaddr | (has_la57() ? LINEAR_BITS_5LEVEL : LINEAR_BITS_4LEVEL)
+						     << 8;
 	r->ebx &= EXT8_EBX;
 	r->ecx = 0;
 	r->edx = 0;
@@ -200,6 +206,9 @@ static void ask_host(void)
 	basic[0].eax = LAST_BASIC;
 	ext[0] = cpuid(LEAF_EXT);
 	ext[0].eax = MIN(ext[0].eax, LAST_EXT);
+	/* Its tables would be walked wrongly if it were told of a bit that the real CR4 never has. */
+	if (!(vendor->possible_cr4() & CR4_LA57))
+		basic[7].ecx &= ~LEAF7_ECX_LA57;
 	ask_caches();
 	ask_xsave();
 	ask_addresses();
@@ -223,6 +232,7 @@ static uint64_t cr4_bits(void)
 	bits |= l7.ebx & BIT(7) ? CR4_SMEP : 0;
 	bits |= l7.ebx & BIT(20) ? CR4_SMAP : 0;
 	bits |= l7.ecx & BIT(2) ? CR4_UMIP : 0;
+	bits |= has_la57() ? CR4_LA57 : 0;
 	return bits;
 }
 
@@ -246,6 +256,7 @@ void guest_cpuid_init(void)
 	struct cpuid_regs ext1;
 
 	guest_features.maxphyaddr = cpu_maxphyaddr();
+	guest_features.linear_bits = cpu_linear_bits();
 	guest_features.xcr0 = fpu_xcr0_mask();
 	ask_host();
 	ext1 = ext[1];

@@ -12,6 +12,7 @@
 /* Derived once at boot, read-only afterwards. */
 struct guest_features {
 	unsigned maxphyaddr; /* bits */
+	unsigned linear_bits; /* that MSRs hold: the processor's, whether it is offered or not */
 	uint64_t cr4, efer, xcr0; /* bits that a guest may set */
 	uint64_t arch_capabilities; /* MSR, where has_arch_capabilities */
 	bool rdtscp, page1g, has_arch_capabilities;
@@ -21,7 +22,7 @@ struct guest_features {
 
 extern struct guest_features guest_features;
 
-/* Boot CPU, after fpu_cpu_init. */
+/* Boot CPU, after fpu_cpu_init and vendor_init. */
 void guest_cpuid_init(void);
 
 /* What CPUID returns to `v`. */

@@ -308,6 +308,7 @@ static struct vcpu_emul context(struct vcpu *v)
 			.mode = vendor->get_mode(v),
 			.cpl = vendor->get_cpl(v),
 			.protected_mode = (v->cr0 & CR0_PE) && !(v->regs.rflags & RFLAGS_VM),
+			.la57 = v->cr4 & CR4_LA57,
 		},
 		.v = v,
 	};

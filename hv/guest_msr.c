@@ -239,7 +239,8 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_KERNEL_GS_BASE:
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
-		return is_canonical(val) && vendor->set_msr(v, msr, val);
+		return is_canonical(val, guest_features.linear_bits) &&
+		       vendor->set_msr(v, msr, val);
 	}
 	if (vendor->set_msr(v, msr, val))
 		return true;

@@ -69,11 +69,11 @@ static void guests_init(void)
 	unsigned n;
 
 	fpu_cpu_init();
-	guest_cpuid_init();
 	mmu_stats_init(tsc_hz());
 	vm_set_idle_action(config.idle);
 	if (vendor_init())
 		return;
+	guest_cpuid_init();
 	smp_start(memmap.low_page);
 	n = guest_config_parse(guests, &boot_info);
 	if (n == 0)

@@ -22,6 +22,9 @@ struct vendor_ops {
 	/* The extension is there and usable on this CPU; if not, *why says in plain words. */
 	bool (*usable)(const char **why);
 
+	/* Bits of CR4 that a guest can really run with. Any CPU, after cpu_init. */
+	uint64_t (*possible_cr4)(void);
+
 	/* Switch it on, on the calling CPU. 0, -ENOMEM, -EIO. */
 	int (*cpu_init)(void);
 

@@ -9,10 +9,18 @@
 
 #include "hv/compiler.h"
 
-/* Bits 63:47 are the same (SDM Vol. 1 3.3.7.1). */
-static inline bool is_canonical(uint64_t va)
+/* Widths of a linear address: of 4-level paging, and with CR4.LA57 (SDM Vol. 3A 4.1.1). */
+#define LINEAR_BITS_4LEVEL 48u
+#define LINEAR_BITS_5LEVEL 57u
+
+/*
+ * The bits from the last of `bits` on are the same (SDM Vol. 1 3.3.7.1). What is used as an address
+ * is asked for the width of the paging mode; MSRs, bases and what INVVPID drops for that of
+ * the processor, whatever CR4.LA57 is.
+ */
+static inline bool is_canonical(uint64_t va, unsigned bits)
 {
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+	return (uint64_t)((int64_t)(va << (64 - bits)) >> (64 - bits)) == va;
 }
 
 /* CR0 (SDM Vol. 3A 2.5) */

@@ -17,12 +17,12 @@
 enum mmu_flush {
 	MMU_FLUSH_LOCAL, /* CR3 was loaded: all but what the guest marked global */
 	MMU_FLUSH_ALL, /* everything; v->pg may have changed, its mode not */
-	MMU_FLUSH_MODE, /* v->pg.mode has changed: set v->hw too */
+	MMU_FLUSH_MODE, /* v->pg.mode has changed */
 };
 
 /*
  * Called on the CPU that runs or holds the vCPU, without mmu_lock, unless it says otherwise.
- * v->regs, v->pdpte and v->pg are already the new ones.
+ * v->regs, v->pdpte, v->pg and v->hw but for its root are already the new ones.
  */
 struct mmu_engine {
 	const char *name;
@@ -32,7 +32,7 @@ struct mmu_engine {
 	int (*init)(struct mmu *m);
 	void (*fini)(struct mmu *m);
 
-	/* The vCPU's part (v->priv) and v->hw, in v->pg.mode. 0 or -ENOMEM, then nothing is left. */
+	/* The vCPU's part (v->priv) and v->hw.root, in v->pg.mode. 0 or -ENOMEM, then nothing is left. */
 	int (*vcpu_init)(struct mmu_vcpu *v);
 	void (*vcpu_fini)(struct mmu_vcpu *v);
 

@@ -25,6 +25,7 @@ struct pt_format {
 extern const struct pt_format mmu_format_2level; /* walk2.c */
 extern const struct pt_format mmu_format_pae; /* walk3.c */
 extern const struct pt_format mmu_format_4level; /* walk4.c */
+extern const struct pt_format mmu_format_5level; /* walk5.c */
 
 /* What of the guest decides about reserved bits. */
 struct pt_features {

@@ -357,19 +357,18 @@ enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned access,
 
 bool mmu_peek(const struct mmu_vcpu *v, gva_t va, hpa_t *hpa)
 {
-	unsigned level = v->hw.long_mode ? 4 : 3;
-	unsigned shift = PAGE_SHIFT + (level - 1) * SPTE_INDEX_BITS;
+	unsigned shift = PAGE_SHIFT + (v->hw.levels - 1) * SPTE_INDEX_BITS;
 	uint64_t spte = v->hw.root.v;
 
 	if (!v->hw.long_mode)
 		va.v = (uint32_t)va.v;
-	for (; level > 0; level--, shift -= SPTE_INDEX_BITS) {
+	for (;; shift -= SPTE_INDEX_BITS) {
 		const uint64_t *table = mmu_map_pfn(spte_pfn(spte));
 
 		spte = __atomic_load_n(&table[spte_index(va, shift)], __ATOMIC_RELAXED);
 		if (!(spte & PTE_P))
 			return false;
-		if (level == 1 || spte_is_large(spte))
+		if (shift == PAGE_SHIFT || spte_is_large(spte))
 			break;
 	}
 	*hpa = HPA((spte & PTE_ADDR & ~(BIT(shift) - 1)) | (va.v & (BIT(shift) - 1)));

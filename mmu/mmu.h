@@ -72,7 +72,8 @@ struct mmu_regs {
 /* The paging that the processor really runs on for this vCPU. */
 struct mmu_hw {
 	hpa_t root; /* for the real CR3; below 4 GiB unless long */
-	bool long_mode; /* 4-level tables, EFER.LMA=1; else PAE, EFER.LMA=0 */
+	bool long_mode; /* EFER.LMA=1; else PAE tables, EFER.LMA=0 */
+	uint8_t levels; /* 3 (PAE), 4, or 5 with CR4.LA57=1 */
 };
 
 /* What an engine may do beyond what is needed, a bit each, so that its effect can be measured

@@ -14,7 +14,7 @@ enum mmu_paging_mode mmu_mode_of(const struct mmu_regs *r)
 	if (!(r->cr0 & CR0_PG))
 		return PAGING_OFF;
 	if (r->efer & EFER_LME)
-		return PAGING_4LEVEL;
+		return r->cr4 & CR4_LA57 ? PAGING_5LEVEL : PAGING_4LEVEL;
 	return r->cr4 & CR4_PAE ? PAGING_PAE : PAGING_2LEVEL;
 }
 
@@ -22,6 +22,7 @@ static const struct pt_format *const formats[NR_PAGING_MODES] = {
 	[PAGING_2LEVEL] = &mmu_format_2level,
 	[PAGING_PAE] = &mmu_format_pae,
 	[PAGING_4LEVEL] = &mmu_format_4level,
+	[PAGING_5LEVEL] = &mmu_format_5level,
 };
 
 const struct pt_format *mmu_format_of(enum mmu_paging_mode mode)
@@ -47,6 +48,8 @@ void mmu_paging_derive(struct mmu_vcpu *v)
 	};
 
 	pg->mode = mmu_mode_of(r);
+	v->hw.long_mode = mmu_mode_is_long(pg->mode);
+	v->hw.levels = v->hw.long_mode ? formats[pg->mode]->levels : PAE_LEVELS;
 	pg->perm = mmu_perm_mode(r);
 	pg->pfec = mmu_perm_pfec_mask(r);
 	pg->global = r->cr4 & CR4_PGE ? PTE_G : 0;

@@ -11,7 +11,19 @@
 #define MMU_MAX_LEVELS 5
 
 /* Intel SDM Vol. 3A 4.1.1. */
-enum mmu_paging_mode { PAGING_OFF, PAGING_2LEVEL, PAGING_PAE, PAGING_4LEVEL, NR_PAGING_MODES };
+enum mmu_paging_mode {
+	PAGING_OFF,
+	PAGING_2LEVEL,
+	PAGING_PAE,
+	PAGING_4LEVEL, /* from here on in IA-32e mode */
+	PAGING_5LEVEL,
+	NR_PAGING_MODES
+};
+
+static inline bool mmu_mode_is_long(enum mmu_paging_mode mode)
+{
+	return mode >= PAGING_4LEVEL;
+}
 
 /* What a walk tests in an entry, by level (1: page table). */
 struct pt_masks {
@@ -54,7 +66,7 @@ struct mmu_table_cache {
 struct mmu_vcpu;
 struct mmu_regs;
 
-/* Work out v->pg from v->regs; or only what follows from CR3. */
+/* Work out v->pg and v->hw, but for its root, from v->regs; or only what follows from CR3. */
 void mmu_paging_derive(struct mmu_vcpu *v);
 void mmu_paging_set_root(struct mmu_vcpu *v);
 

@@ -36,6 +36,7 @@
 #define CR4_PSE BIT(4)
 #define CR4_PAE BIT(5)
 #define CR4_PGE BIT(7)
+#define CR4_LA57 BIT(12)
 #define CR4_SMEP BIT(20)
 #define CR4_SMAP BIT(21)
 #define EFER_LME BIT(8)
@@ -44,6 +45,7 @@
 /* PAE: CR3 holds the PDPT at 32-byte granularity; four entries of 1 GiB each. */
 #define CR3_PAE_PDPT UINT64_C(0xffffffe0)
 #define PAE_PDPTES 4
+#define PAE_LEVELS 3 /* with the PDPT */
 #define PAE_PDPTE_SHIFT 30
 
 #endif

@@ -4,8 +4,8 @@
  * filled by faults and dropped at flushes, as a TLB is; entries that the guest calls global
  * stay at a CR3 load. Guest tables are not tracked at all.
  *
- * A set has a 4-level root and four PAE page directories, of which the guest's mode uses
- * one or the other; these never go away. Every other table is reachable by exactly one
+ * A set has a root for long mode, of four levels or five, and four PAE page directories, of which
+ * the guest's mode uses one or the other; these never go away. Every other table is reachable by exactly one
  * entry of its parent.
  *
  * Guarded by mmu_lock: all of struct vtlb. Only the vCPU's own CPU adds to it; a change of
@@ -22,16 +22,15 @@
 #include "mmu/vtlb_tables.h"
 
 #define DEFAULT_POOL 1024
-#define PML4_LEVEL 4
 #define PD_LEVEL 2
-#define LONGEST_PATH (PML4_LEVEL - 1) /* tables that one fill may add */
+#define LONGEST_PATH (MMU_MAX_LEVELS - 1) /* tables that one fill may add */
 #define FIXED_TABLES (1 + PAE_PDPTES)
 #define MIN_POOL (FIXED_TABLES + LONGEST_PATH)
 
 static struct vtlb_table *top_table(const struct mmu_vcpu *v, const struct vtlb *t,
 				    gva_t va) MMU_LOCKED
 {
-	return v->hw.long_mode ? t->pml4 : t->pd[(va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
+	return v->hw.long_mode ? t->top : t->pd[(va.v >> PAE_PDPTE_SHIFT) % PAE_PDPTES];
 }
 
 /* ---- finding ---- */
@@ -312,12 +311,14 @@ static void vtlb_invlpg(struct mmu_vcpu *v, gva_t va)
 	mmu_unlock(v->mmu);
 }
 
-static void set_hw(struct mmu_vcpu *v)
+/* The tables are empty. */
+static void set_root(struct mmu_vcpu *v) MMU_LOCKED
 {
 	struct vtlb *t = v->priv;
 
-	v->hw.long_mode = v->pg.mode == PAGING_4LEVEL;
-	v->hw.root = pfn_to_hpa(v->hw.long_mode ? t->pml4->page.pfn : t->pae_root);
+	if (v->hw.long_mode)
+		t->top->level = v->hw.levels;
+	v->hw.root = pfn_to_hpa(v->hw.long_mode ? t->top->page.pfn : t->pae_root);
 }
 
 static void vtlb_flush(struct mmu_vcpu *v, enum mmu_flush what)
@@ -328,7 +329,7 @@ static void vtlb_flush(struct mmu_vcpu *v, enum mmu_flush what)
 	else
 		vtlb_drop_all(v->priv);
 	if (what == MMU_FLUSH_MODE)
-		set_hw(v);
+		set_root(v);
 	if (GUARD(I17_FLUSH))
 		mmu_hw_flush(v);
 	mmu_unlock(v->mmu);
@@ -427,17 +428,18 @@ static void vtlb_vcpu_fini(struct mmu_vcpu *v)
 	v->priv = NULL;
 }
 
-static void make_fixed_tables(struct vtlb *t) MMU_NO_LOCK_YET
+static void make_fixed_tables(struct mmu_vcpu *v, struct vtlb *t) MMU_NO_LOCK_YET
 {
 	uint64_t *pdpte = mmu_map_pfn(t->pae_root);
 
 	list_init(&t->local);
 	list_init(&t->quiet);
-	t->pml4 = vtlb_take_table(t, PML4_LEVEL);
+	t->top = vtlb_take_table(t, MMU_MAX_LEVELS);
 	for (unsigned i = 0; i < PAE_PDPTES; i++) {
 		t->pd[i] = vtlb_take_table(t, PD_LEVEL);
 		pdpte[i] = pfn_to_hpa(t->pd[i]->page.pfn).v | SPTE_PDPTE;
 	}
+	set_root(v);
 }
 
 static int vtlb_vcpu_init(struct mmu_vcpu *v)
@@ -457,8 +459,7 @@ static int vtlb_vcpu_init(struct mmu_vcpu *v)
 		vtlb_vcpu_fini(v);
 		return err;
 	}
-	make_fixed_tables(t);
-	set_hw(v);
+	make_fixed_tables(v, t);
 	return 0;
 }
 

@@ -31,8 +31,8 @@ struct vtlb {
 	struct mmu_pool pool;
 	struct mmu_list local MMU_GUARDED; /* tables that may hold leaves which a CR3 load drops */
 	struct mmu_list quiet MMU_GUARDED; /* all others */
-	struct vtlb_table *pml4;
-	struct vtlb_table *pd[PAE_PDPTES];
+	struct vtlb_table *top; /* of a guest in long mode: of v->hw.levels */
+	struct vtlb_table *pd[PAE_PDPTES]; /* of any other */
 	/* The level-1 table that was used last and the 2 MiB that it maps, where nothing on the
 	 * path to it has_pieces; NULL: none. Faults and INVLPGs come in runs. */
 	struct vtlb_table *recent MMU_GUARDED;

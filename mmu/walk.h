@@ -44,6 +44,8 @@ must_check enum walk_status mmu_walk_pae(struct mmu_vcpu *v, gva_t va, unsigned 
 					 struct mmu_walk *w);
 must_check enum walk_status mmu_walk_4level(struct mmu_vcpu *v, gva_t va, unsigned access,
 					    struct mmu_walk *w);
+must_check enum walk_status mmu_walk_5level(struct mmu_vcpu *v, gva_t va, unsigned access,
+					    struct mmu_walk *w);
 
 /* By the guest's mode. Direct calls: the fault path has no indirect one to spare. */
 static inline enum walk_status mmu_walk_guest(struct mmu_vcpu *v, gva_t va, unsigned access,
@@ -55,6 +57,8 @@ static inline enum walk_status mmu_walk_guest(struct mmu_vcpu *v, gva_t va, unsi
 		return mmu_walk_pae(v, va, access, w);
 	if (v->pg.mode == PAGING_2LEVEL)
 		return mmu_walk_2level(v, va, access, w);
+	if (v->pg.mode == PAGING_5LEVEL)
+		return mmu_walk_5level(v, va, access, w);
 	return mmu_walk_off(v, va, access, w);
 }
 

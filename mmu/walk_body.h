@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walk itself, for every format: included by walk2.c, walk3.c, walk4.c, each of which
+ * The walk itself, for every format: included by walk2.c to walk5.c, each of which
  * gives it a constant format that the compiler folds in. Order of the checks: at each level
  * P, then reserved bits; permissions last and over all levels (Intel SDM Vol. 3A 4.6, 4.7).
  */

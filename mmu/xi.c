@@ -153,10 +153,11 @@ static size_t regions_bytes(const struct xi *x)
 	return x->nr_regions * sizeof(*x->region);
 }
 
-/* What can not be reclaimed, the roots that vCPUs have, and a path. */
+/* What can not be reclaimed, the roots that vCPUs have; a path, and room for another, or the next
+ * fill would reclaim that of the one before, and an access that takes two never end. */
 static unsigned least_pool(unsigned vcpus)
 {
-	return vcpus * XI_ROOTS + XI_LONGEST_PATH;
+	return vcpus * XI_ROOTS + 2 * XI_LONGEST_PATH;
 }
 
 static unsigned pool_pages(const struct mmu *m)

@@ -29,14 +29,13 @@
 #include "mmu/pool.h"
 #include "mmu/spte.h"
 
-#define XI_TOP_4LEVEL 4 /* level of the root table of a 4-level guest */
-#define XI_TOP_PAE 2 /* of the four directories of any other */
+#define XI_TOP_PAE 2 /* level of the four directories of a guest that is not in long mode */
 #define XI_ROOTS PAE_PDPTES
 #define XI_MAX_OOS 64 /* tables; the oldest is brought back when there are more */
 #define XI_MAX_LOOSE 2
 #define XI_NO_FRAME (~UINT64_C(0))
 #define XI_NO_SOURCE (~UINT64_C(0)) /* reserved bits: no register holds it */
-#define XI_LONGEST_PATH 4 /* spages that one fill may take */
+#define XI_LONGEST_PATH MMU_MAX_LEVELS /* spages that one fill may take */
 
 /* The second half of the key. Rights are those of all guest entries above the table, so that a
  * leaf holds the effective ones (I1) and table entries hold none. */
@@ -44,7 +43,7 @@ union xi_role {
 	uint32_t word;
 	struct {
 		uint32_t level: 3; /* of the shadow table, 1: leaves */
-		uint32_t mode: 2; /* enum mmu_paging_mode: the format of the guest's tables */
+		uint32_t mode: 3; /* enum mmu_paging_mode: the format of the guest's tables */
 		uint32_t direct: 1;
 		uint32_t quadrant: 2; /* which part of a 2-level table of 1024 entries */
 		uint32_t w: 1, u: 1, nx: 1; /* inherited rights; direct: the page's own too */
@@ -158,7 +157,7 @@ struct xi {
 
 struct xi_vcpu {
 	union xi_role role; /* of its roots */
-	struct xi_spage *root[XI_ROOTS]; /* 4-level: the first only; NULL: not made yet */
+	struct xi_spage *root[XI_ROOTS]; /* long mode: the first only; NULL: not made yet */
 	uint64_t source[XI_ROOTS]; /* the register that each is for, so that a change shows */
 	uint64_t *pdpte; /* the four PDPTEs that lead to them, below 4 GiB */
 	pfn_t pdpt;
@@ -168,7 +167,7 @@ struct xi_vcpu {
 	uint64_t recent_2m, recent_turns;
 	gva_t refused; /* address of the latest fault that found its entry made already, */
 	uint64_t refused_at; /* and xi.nr_changes then */
-	pfn_t nothing; /* an empty table: 4-level root where CR3 points to no memory */
+	pfn_t nothing; /* an empty table: root of long mode where CR3 points to no memory */
 	uint8_t has_pages; /* how many of the two are allocated */
 };
 

@@ -8,6 +8,8 @@
  */
 #include "mmu/xi_leaf.h"
 
+#define SLOT_LEVEL 4 /* of tables whose entries lead to 512 GiB each */
+
 static void set_rights(union xi_role *r, uint64_t rights)
 {
 	r->w = (rights & PTE_W) != 0;
@@ -79,8 +81,9 @@ static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
  * The guest cleared the entry of `s` that led to `child`, as it does before it gives a table
  * back: unless another way leads to that, it goes. More of `s` is likely to be cleared next,
  * so it goes too (what it leads to stays, should this be wrong), and so do those above that
- * this leaves empty: writes to them need no exit then. Where that empties a whole slot of a
- * 4-level root, 512 GiB, the address space is being taken down.
+ * this leaves empty: writes to them need no exit then. Where that empties a whole slot of
+ * 512 GiB, the address space is being taken down: its table of such slots goes with all below it, if
+ * that is not the root itself.
  */
 static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) MMU_LOCKED
 {
@@ -91,13 +94,13 @@ static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) 
 
 		if (!parent || xi_entry_next(x, s->parents))
 			return;
-		xi_zap(x, s, false);
+		xi_zap(x, s, s->key.role.level == SLOT_LEVEL);
 		s = parent;
-		if (s->nr_present && !s->roots)
+		if (s->nr_present && !s->roots && s->key.role.level < SLOT_LEVEL)
 			return;
 	}
 	s->torn = true;
-	if (s->key.role.level == XI_TOP_4LEVEL)
+	if (s->key.role.level >= SLOT_LEVEL)
 		abandon(x, s);
 }
 

@@ -2,7 +2,7 @@
 /*
  * What the processor's CR3 points to, for the engine `xi`. All under mmu_lock.
  *
- * A 4-level guest has one root spage. Any other has four page directories, and a page of the
+ * A guest in long mode has one root spage, of level 4 or 5. Any other has four page directories, and a page of the
  * vCPU's own below 4 GiB with the PDPTEs that lead to them. Roots stay when CR3 leaves them, and
  * are found again by their keys.
  *
@@ -14,21 +14,26 @@
 
 #define FRAMES_1G_SHIFT (PAE_PDPTE_SHIFT - PAGE_SHIFT)
 
+#define ROOT(mode_, level_) .level = (level_), .mode = (mode_), .w = 1, .u = 1
+
+/* What of a root's role the mode decides. */
+static const union xi_role root_of_mode[NR_PAGING_MODES] = {
+	[PAGING_OFF] = { ROOT(PAGING_OFF, XI_TOP_PAE), .direct = 1, .dirty = 1 },
+	[PAGING_2LEVEL] = { ROOT(PAGING_2LEVEL, XI_TOP_PAE) },
+	[PAGING_PAE] = { ROOT(PAGING_PAE, XI_TOP_PAE) },
+	[PAGING_4LEVEL] = { ROOT(PAGING_4LEVEL, 4) },
+	[PAGING_5LEVEL] = { ROOT(PAGING_5LEVEL, 5) },
+};
+
 /* The role of a root of `v`, from its registers. */
 static union xi_role role_of(const struct mmu_vcpu *v)
 {
 	enum mmu_paging_mode mode = v->pg.mode;
-	union xi_role r = { .word = 0 };
+	union xi_role r = root_of_mode[mode];
 	unsigned perm = v->pg.perm;
 	bool wp = perm & PERM_WP;
 
-	r.level = mode == PAGING_4LEVEL ? XI_TOP_4LEVEL : XI_TOP_PAE;
-	r.mode = mode;
-	r.w = 1;
-	r.u = 1;
-	r.direct = mode == PAGING_OFF;
-	r.dirty = mode == PAGING_OFF;
-	r.nxe = (mode == PAGING_4LEVEL || mode == PAGING_PAE) && (v->regs.efer & EFER_NXE);
+	r.nxe = mode >= PAGING_PAE && (v->regs.efer & EFER_NXE);
 	r.pse = mode == PAGING_2LEVEL && (v->regs.cr4 & CR4_PSE);
 	r.wp = wp;
 	r.smep = !wp && (perm & PERM_SMEP);
@@ -38,7 +43,7 @@ static union xi_role role_of(const struct mmu_vcpu *v)
 
 static unsigned nr_roots(const struct mmu_vcpu *v)
 {
-	return v->pg.mode == PAGING_4LEVEL ? 1 : XI_ROOTS;
+	return v->hw.long_mode ? 1 : XI_ROOTS;
 }
 
 /* What leads to root number `i`, as far as that changes while the role does not. */
@@ -94,11 +99,10 @@ static void set(struct xi_vcpu *t, unsigned i, struct xi_spage *s) MMU_LOCKED
 		t->pdpte[i] = pfn_to_hpa(s->page.pfn).v | SPTE_PDPTE;
 }
 
-static void set_hw(struct mmu_vcpu *v) MMU_LOCKED
+static void set_hw_root(struct mmu_vcpu *v) MMU_LOCKED
 {
 	const struct xi_vcpu *t = v->priv;
 
-	v->hw.long_mode = v->pg.mode == PAGING_4LEVEL;
 	if (!v->hw.long_mode)
 		v->hw.root = pfn_to_hpa(t->pdpt);
 	else
@@ -150,7 +154,7 @@ static void change_root(struct xi *x, struct mmu_vcpu *v, unsigned i,
 
 	if (k && k->gfn < x->mmu->config.frames) {
 		s = xi_find(x, k);
-		if (!s && (t->root[i] || k->role.level == XI_TOP_4LEVEL))
+		if (!s && (t->root[i] || k->role.level > XI_TOP_PAE))
 			s = new_root(x, v, k, t->root[i]);
 	}
 	if (s == t->root[i])
@@ -175,7 +179,7 @@ void xi_set_roots(struct xi *x, struct mmu_vcpu *v)
 		t->source[i] = source;
 		change_root(x, v, i, root_key(v, i, &k) ? &k : NULL);
 	}
-	set_hw(v);
+	set_hw_root(v);
 }
 
 void xi_set_role(struct xi *x, struct mmu_vcpu *v)
@@ -207,7 +211,7 @@ struct xi_spage *xi_make_root_for(struct xi *x, struct mmu_vcpu *v, unsigned i)
 	if (!s)
 		return NULL;
 	set(t, i, s);
-	set_hw(v);
+	set_hw_root(v);
 	xi_flush_hw(x, v); /* the processor may have latched what was there */
 	return s;
 }

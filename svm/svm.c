@@ -78,6 +78,11 @@ static void find_features(void)
 	svm_features.nr_asids = cpuid(LEAF_SVM).ebx;
 }
 
+static uint64_t possible_cr4(void)
+{
+	return ~UINT64_C(0);
+}
+
 static int cpu_init(void)
 {
 	pfn_t save, host;
@@ -222,7 +227,7 @@ static void run(struct vcpu *v)
 	uint64_t host = host_vmcb_hpa[cpu->index];
 
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
-		enum exit_reason reason;
+		size_t reason; /* of the enum's own type it would be extended at each exit */
 		bool injecting;
 		uint64_t now;
 
@@ -257,6 +262,7 @@ static void run(struct vcpu *v)
 const struct vendor_ops svm_ops = {
 	.name = "SVM",
 	.usable = usable,
+	.possible_cr4 = possible_cr4,
 	.cpu_init = cpu_init,
 	.cpu_fini = cpu_fini,
 	.vcpu_init = vcpu_init,

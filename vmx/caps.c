@@ -122,6 +122,7 @@ const char *vmx_caps_find(struct vmx_caps *c, const struct vmx_msrs *m)
 		.cr0_clear = ~m->cr0_fixed1,
 		.cr4_set = m->cr4_fixed0,
 		.cr4_clear = ~m->cr4_fixed1,
+		.linear_bits = m->linear_bits,
 		.timer_shift = m->misc & MISC_TIMER_SHIFT_MASK,
 	};
 	lacks = choose_controls(c, m);

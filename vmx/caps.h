@@ -16,6 +16,7 @@ struct vmx_msrs {
 	uint64_t control[VMX_NR_WORDS]; /* the TRUE ones where there are such */
 	uint64_t misc, ept_vpid;
 	uint64_t cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	unsigned linear_bits; /* by CPUID */
 };
 
 struct vmx_caps {
@@ -25,6 +26,7 @@ struct vmx_caps {
 	uint64_t cr0_set, cr0_clear; /* bits that must be 1, and 0, in VMX operation */
 	uint64_t cr4_set, cr4_clear;
 	bool invvpid_address, invvpid_context; /* what INVVPID does besides all contexts */
+	unsigned linear_bits; /* that addresses have in the guest's state and for INVVPID */
 	unsigned timer_shift; /* the preemption timer counts TSC ticks >> timer_shift */
 };
 

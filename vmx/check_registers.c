@@ -83,14 +83,16 @@ CHECK(dr7_high)
 
 CHECK(sysenter)
 {
-	return is_canonical(g->sysenter_esp) && is_canonical(g->sysenter_eip);
+	return is_canonical(g->sysenter_esp, c->linear_bits) &&
+	       is_canonical(g->sysenter_eip, c->linear_bits);
 }
 
 /* --- 26.3.1.3 ------------------------------------------------------------------------- */
 
 CHECK(table_bases)
 {
-	return is_canonical(g->gdtr_base) && is_canonical(g->idtr_base);
+	return is_canonical(g->gdtr_base, c->linear_bits) &&
+	       is_canonical(g->idtr_base, c->linear_bits);
 }
 
 CHECK(table_limits)
@@ -103,7 +105,7 @@ CHECK(table_limits)
 CHECK(rip)
 {
 	if (is_ia32e(g) && (g->seg[SEG_CS].attr & SEG_L))
-		return is_canonical(g->rip);
+		return is_canonical(g->rip, c->linear_bits);
 	return !(g->rip >> 32);
 }
 

@@ -117,9 +117,10 @@ CHECK(vm86_segments)
 
 CHECK(canonical_bases)
 {
-	return is_canonical(g->seg[SEG_TR].base) && is_canonical(g->seg[SEG_FS].base) &&
-	       is_canonical(g->seg[SEG_GS].base) &&
-	       (!usable(&g->seg[SEG_LDTR]) || is_canonical(g->seg[SEG_LDTR].base));
+	return is_canonical(g->seg[SEG_TR].base, c->linear_bits) &&
+	       is_canonical(g->seg[SEG_FS].base, c->linear_bits) &&
+	       is_canonical(g->seg[SEG_GS].base, c->linear_bits) &&
+	       (!usable(&g->seg[SEG_LDTR]) || is_canonical(g->seg[SEG_LDTR].base, c->linear_bits));
 }
 
 CHECK(low_bases)

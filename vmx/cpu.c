@@ -42,6 +42,7 @@ static void read_msrs(struct vmx_msrs *m)
 	m->cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1);
 	m->cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0);
 	m->cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1);
+	m->linear_bits = cpu_linear_bits();
 }
 
 /* Locked, and not for us. A processor without the register (an emulated one) locks nothing. */

@@ -179,6 +179,11 @@ static bool can_be_entered(struct vcpu *v)
 	return false;
 }
 
+static uint64_t possible_cr4(void)
+{
+	return ~vmx_caps.cr4_clear;
+}
+
 static void run(struct vcpu *v)
 {
 	struct vmx_vcpu *s = to_vmx(v);
@@ -207,6 +212,7 @@ static void run(struct vcpu *v)
 const struct vendor_ops vmx_ops = {
 	.name = "VMX",
 	.usable = vmx_usable,
+	.possible_cr4 = possible_cr4,
 	.cpu_init = vmx_cpu_init,
 	.cpu_fini = vmx_cpu_fini,
 	.vcpu_init = vcpu_init,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every combination of entries, registers, change and access in all three paging modes,
+ * Every combination of entries, registers, change and access in all paging modes,
  * predicted by the manual's rules (access/rules.h) and then done: result, error code, CR2,
  * the bytes reached, A and D of each entry, and that nothing else in the tables changed.
  *
- * Words: `32`, `pae`, `long` for some of the modes; `full` for all cases, else an even share
+ * Words: `32`, `pae`, `long`, `la57` for some of the modes; `full` for all cases, else an even share
  * of them. A case is a path (access/paths.h), a way to change to it, and an access; its
  * number and the registers decide it, so that each run is the same.
  */
@@ -43,13 +43,14 @@ static const struct rules_access accesses[] = {
 /* One step, two or for the last one three; and then there is the second access. */
 #define CHECKS_PER_CHANGES (3 * NR_CHANGES - 2 + 1)
 
-/* Of 300,000 checks; and how often the full set is gone through, with other noise. */
+/* Of the share's checks; and how often the full set is gone through, with other noise. */
 static const struct {
 	uint32_t pruned_checks, full_rounds;
 } extent[NR_PAGING_MODES] = {
 	[PAGING_32] = { 75000, 16 },
 	[PAGING_PAE] = { 90000, 16 },
 	[PAGING_LONG] = { 150000, 1 },
+	[PAGING_LA57] = { 150000, 1 },
 };
 
 static struct rules_setting set;
@@ -72,7 +73,7 @@ static void step(const char *name, enum step_flush flush, const struct rules_wal
 static void after_another(const struct rules_walk *walk, const struct rules_access *access,
 			  enum step_flush flush)
 {
-	unsigned sizes = set.format == RULES_4LEVEL && set.has_1g ? 3 : 2;
+	unsigned sizes = set.format >= RULES_4LEVEL && set.has_1g ? 3 : 2;
 	unsigned leaf = 1 + noise(sizes);
 	struct rules_outcome used;
 	struct rules_walk other;
@@ -287,6 +288,12 @@ static void look_at_processor(void)
 				 : PHYADDR_WITHOUT_LEAF;
 }
 
+/* Few processors have LA57: it is done where it can be. */
+static bool usual(enum paging_mode mode)
+{
+	return mode != PAGING_LA57 || paging_possible(mode);
+}
+
 int main(void)
 {
 	bool chosen = false;
@@ -297,7 +304,7 @@ int main(void)
 	for (unsigned mode = 0; mode < NR_PAGING_MODES; mode++)
 		chosen = chosen || asked_for(paging_mode_name[mode]);
 	for (unsigned mode = 0; mode < NR_PAGING_MODES; mode++)
-		if (!chosen || asked_for(paging_mode_name[mode]))
+		if (asked_for(paging_mode_name[mode]) || (!chosen && usual((enum paging_mode)mode)))
 			run_mode((enum paging_mode)mode);
 	known_say();
 	return checks_done("access");

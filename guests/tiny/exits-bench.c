@@ -176,7 +176,7 @@ static void run_mode(enum paging_mode mode)
 	paging_build(&pg, mode);
 	map_everything();
 	paging_on(&pg);
-	if (mode == PAGING_LONG)
+	if (mode >= PAGING_LONG)
 		idt_set64(14, bench_pf64, 0);
 	else
 		idt_set32(14, bench_pf32, 0);
@@ -200,7 +200,7 @@ int main(void)
 	for (unsigned mode = 0; mode < NR_PAGING_MODES; mode++)
 		chosen = chosen || asked_for(paging_mode_name[mode]);
 	for (unsigned mode = 0; mode < NR_PAGING_MODES; mode++)
-		if (!chosen || asked_for(paging_mode_name[mode]))
+		if (asked_for(paging_mode_name[mode]) || (!chosen && paging_possible(mode)))
 			run_mode(mode);
 	say("exits-bench: done\n");
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paging in all three modes, one after the other: rights, error codes, CR2, A and D bits,
+ * Paging in all modes, one after the other: rights, error codes, CR2, A and D bits,
  * INVLPG and CR3 semantics, large pages, NX, WP, SMEP, SMAP. The systematic walk over all
  * combinations is another guest's work; this one checks each rule by hand.
  */
@@ -408,10 +408,15 @@ static void long_addresses(void)
 {
 	static uint64_t pdpt[512] __attribute__((aligned(4096)));
 	const uint64_t high = 0xffff800000000000ull;
-	uint64_t *pml4 = (uint64_t *)pg.root;
+	const uint64_t not_canonical = pg.mode == PAGING_LA57 ? 1ull << 56 : 1ull << 47;
+	uint64_t *root = (uint64_t *)pg.root, *pml4 = root;
 
-	if (pg.mode != PAGING_LONG)
+	if (pg.mode < PAGING_LONG)
 		return;
+	if (pg.mode == PAGING_LA57) {
+		pml4 = (uint64_t *)(uint32_t)(root[0] & ~(uint64_t)(PAGE - 1));
+		root[511] = root[0];
+	}
 	frame_a[0] = PATTERN_A;
 	map(A | RW_U);
 	memset(pdpt, 0, sizeof(pdpt));
@@ -426,7 +431,7 @@ static void long_addresses(void)
 	       "absent in the upper half: 64 bits of CR2");
 	expect(!access64(ACCESS_READ, 0x123456789000ull) && access_result.cr2 == 0x123456789000ull,
 	       "absent PML4 entry");
-	expect(!access64(ACCESS_READ, 0x800000000000ull) && access_result.vector == 13 &&
+	expect(!access64(ACCESS_READ, not_canonical) && access_result.vector == 13 &&
 		       access_result.error == 0,
 	       "not canonical: #GP(0)");
 	if (cpuid(0x80000001, 0).d & 1u << 26) {
@@ -442,15 +447,53 @@ static void long_addresses(void)
 	write_cr3(pg.root);
 }
 
+/* What 57 bits have beyond 48 (Intel SDM Vol. 3A 2.5, 4.5). */
+static void wide_addresses(void)
+{
+	const uint64_t wide = 0xff11000000000000ull, absent = 0x0012000000000000ull;
+	uint64_t *root = (uint64_t *)pg.root;
+
+	/* TCG lets compatibility mode change it */
+	if (pg.mode >= PAGING_LONG && !on_bare_tcg()) {
+		expect(!load_cr4(read_cr4() ^ CR4_LA57) && access_result.vector == 13,
+		       "CR4.LA57 cannot change in IA-32e mode");
+		expect(!(read_cr4() & CR4_LA57) == (pg.mode == PAGING_LONG), "... and has not");
+	}
+	if (pg.mode != PAGING_LA57)
+		return;
+	frame_a[0] = PATTERN_A;
+	map(A | RW_U);
+	root[0x111] = root[0];
+	expect(access64(ACCESS_READ, wide + VA) && access_result.value == PATTERN_A,
+	       "read by entry 0x111 of the root");
+	expect(!access64(ACCESS_WRITE, absent + VA) && access_result.vector == 14 &&
+		       access_result.error == E_W && access_result.cr2 == absent + VA,
+	       "absent PML5 entry");
+	map(B | RW_U);
+	frame_b[0] = PATTERN_B;
+	invlpg64(wide + VA);
+	expect(access64(ACCESS_READ, wide + VA) && access_result.value == PATTERN_B,
+	       "INVLPG of an address of 57 bits");
+	root[0x111] |= PTE_PS;
+	write_cr3(pg.root);
+	expect(!access64(ACCESS_READ, wide + VA) && access_result.vector == 14 &&
+		       access_result.error == (on_bare_tcg() ? E_R : E_R | E_P),
+	       "PS is reserved in a PML5 entry");
+	root[0x111] = 0;
+	write_cr3(pg.root);
+}
+
 static void run_mode(enum paging_mode mode)
 {
+	if (mode == PAGING_LA57 && !paging_possible(mode))
+		return; /* few processors have it */
 	if (!paging_possible(mode)) {
 		check(false, "%s: the processor lacks it", paging_mode_name[mode]);
 		return;
 	}
 	paging_build(&pg, mode);
 	paging_on(&pg);
-	if (mode == PAGING_LONG)
+	if (mode >= PAGING_LONG)
 		expect(rdmsr(MSR_EFER) & EFER_LMA, "long mode is active");
 	not_present();
 	rights();
@@ -466,6 +509,7 @@ static void run_mode(enum paging_mode mode)
 	supervisor_mode_protection();
 	pdptes();
 	long_addresses();
+	wide_addresses();
 	paging_off();
 	expect(frame_a[0] != 0 && !(read_cr0() & CR0_PG), "off again");
 }

@@ -6,7 +6,7 @@
  *  F1  What is refused (#GP) changes nothing.
  *  F2  A stored MSR that was written reads as it was written; each MSR reads the same twice.
  *  F3  Control registers fit together: PG with PE, NW with CD, LMA as LME and PG, long mode with
- *      PAE, no bit that was not offered.
+ *      PAE, no bit that was not offered; LA57 does not change in long mode.
  *  F4  CPUID offers no feature that xihv does not virtualize, and the hypervisor bit always.
  *  F5  PAT and MTRRs hold memory types that exist.
  */
@@ -38,6 +38,7 @@ static uint32_t host[2][LEAVES][4]; /* basic and extended leaves */
 static uint64_t host_xcr0;
 static unsigned code_size; /* the guest's code segment */
 static bool mmu_refuses;
+static bool no_la57; /* the processor has it, but not in guests */
 
 /* --- the processor -------------------------------------------------------------------- */
 
@@ -147,6 +148,11 @@ static void paging_changed(struct vcpu *v)
 	(void)v;
 }
 
+static uint64_t possible_cr4(void)
+{
+	return no_la57 ? ~CR4_LA57 : ~UINT64_C(0);
+}
+
 static unsigned get_mode(struct vcpu *v)
 {
 	return v->efer & EFER_LMA ? code_size : MIN(code_size, 4u);
@@ -164,6 +170,7 @@ static const struct vendor_ops ops = {
 	.get_msr = get_msr,
 	.set_msr = set_msr,
 	.paging_changed = paging_changed,
+	.possible_cr4 = possible_cr4,
 	.get_mode = get_mode,
 	.get_segment = get_segment,
 };
@@ -286,6 +293,8 @@ static void write_control(struct input *in)
 	}
 	mmu_refuses = false;
 	assert(!err || !memcmp(&before, &vcpu, sizeof(vcpu))); /* F1 */
+	assert(!(before.efer & vcpu.efer & EFER_LMA) || /* F3 */
+	       !((before.cr4 ^ vcpu.cr4) & CR4_LA57));
 }
 
 /* F4; bits by the manuals' tables. */
@@ -303,9 +312,14 @@ static void check_cpuid(struct input *in)
 		assert(!(r.ecx >> 27 & 1) == !(vcpu.cr4 & CR4_OSXSAVE));
 		assert(!(r.edx & 1u << 28));
 	}
+	if (leaf == 7 && !sub)
+		assert(!(r.ecx >> 16 & 1) == !(guest_features.cr4 & CR4_LA57) &&
+		       !(r.ecx >> 16 & 1 && (no_la57 || !(host[0][7][2] >> 16 & 1))));
 	if (leaf == 7)
 		assert(!(r.ebx & (1u << 2 | 1u << 4 | 1u << 10 | 1u << 11 | 1u << 16)) &&
-		       !(r.ecx & (1u << 3 | 1u << 7 | 1u << 16)) && !(r.edx & 0x8c000000));
+		       !(r.ecx & (1u << 3 | 1u << 7)) && !(r.edx & 0x8c000000));
+	if (leaf == (EXT | 8) && r.eax)
+		assert((r.eax >> 8 & 0xff) == (guest_features.cr4 & CR4_LA57 ? 57 : 48));
 	if (leaf == (EXT | 1))
 		assert(!(r.ecx & (1u << 2 | 1u << 12)));
 	if (leaf == 0xa || (leaf > 0xd && leaf < 0x40000000))
@@ -315,6 +329,8 @@ static void check_cpuid(struct input *in)
 /* Reset state (APM Vol. 2 14.1.3), as far as it is looked at here. */
 static void setup(struct input *in)
 {
+	unsigned what;
+
 	fake_reset();
 	for (unsigned i = 0; i < 16; i++) {
 		uint64_t what = take(in, 1);
@@ -323,7 +339,9 @@ static void setup(struct input *in)
 	}
 	host[0][0][0] = (uint32_t)take(in, 1) % LEAVES;
 	host[1][0][0] = EXT + (uint32_t)take(in, 1) % LEAVES;
-	host_xcr0 = (take(in, 1) & 6) | 1;
+	what = (unsigned)take(in, 1);
+	host_xcr0 = (what & 6) | 1;
+	no_la57 = what & 8;
 	code_size = 4;
 	mmu_refuses = false;
 	memset(&vm, 0, sizeof(vm));

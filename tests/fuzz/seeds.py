@@ -219,6 +219,26 @@ def fuzz_acpi():
     yield b"\0\x0c\4" + good + table(0x20, s5) + b"\0\0\x11\0"
 
 
+def fuzz_mmu():
+    """Five levels, to which mutations seldom come by themselves (tests/model/step.h)."""
+    access, put, invlpg, cr3, regs, mode = 0, 1, 5, 6, 7, 8
+    slot, top, below = 8, 9, 0  # bit of a step's last byte; tables of levels 5 and 4
+
+    def step(kind, *operands):
+        return bytes([kind, 0, *operands]).ljust(8, b"\0")
+
+    steps = [step(access, va, 0, 16, 0x1b, 0, far) for va in (0, 0x81) for far in (0, slot)]
+    steps += [step(put, top, 1, below, 0x0f, 0xff), step(access, 0, 2, 16, 0x1b, 0, slot),
+              step(put, below, 0, 1, 0x0d, 0xff), step(invlpg, 0, 0, 0, 0, 0, slot),
+              step(access, 0, 2, 16, 0x1b, 0, 0), step(cr3, top),
+              step(mode, 2, 8), step(regs, 0, 0, 0, 0, 0, slot), step(access, 0, 2, 16, 0x1b),
+              step(mode, 3, below), step(access, 0x80, 2, 16, 0x1b),
+              step(mode, 3, top, 0, 0, 0, slot), step(access, 0x80, 2, 16, 0x1b, 0, slot)]
+    for engine in (0, 1):
+        for vcpus in (0, 1):
+            yield bytes([engine, vcpus, 0, 8, 0, 3, 7, 0x51]) + b"".join(steps)
+
+
 def main():
     keep = pathlib.Path(sys.argv[1])
     for name, seeds in sorted(globals().items()):

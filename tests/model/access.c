@@ -197,7 +197,7 @@ enum act_end act_access(struct vcpu *v, struct act_access *a)
 			went_through(v, a, r.hpa);
 			return ACT_DONE;
 		}
-		hw_forget_page(&v->tlb, v->mmu.hw.long_mode ? a->va : (uint32_t)a->va);
+		hw_forget_page(&v->tlb, hw_linear(&v->mmu.hw, a->va));
 		if (whim & HW_GUESS) /* ... before the exit, what is still there */
 			hw_translate(&v->tlb, &v->mmu.hw, a->va, 0);
 		if (handle_fault(v, a, r.present, since, &end))

@@ -10,6 +10,7 @@
 #define B(n) (UINT64_C(1) << (n))
 #define CR0_PG_BIT B(31)
 #define CR4_PAE_BIT B(5)
+#define CR4_LA57_BIT B(12)
 #define EFER_LME_BIT B(8)
 #define PDPT_BYTES 32u
 #define NO_PAGE_BITS 0xfffu
@@ -66,6 +67,17 @@ static void check_refusal(struct vcpu *v, const struct mmu_regs *regs, uint64_t 
 		   LLX(regs->cr3));
 }
 
+/* CR4.LA57 is the guest's in the processor too. */
+static void check_hw(const struct vcpu *v)
+{
+	enum ref_mode mode = ref_mode(&v->allowed.cpu.regs);
+	unsigned levels = mode < REF_4LEVEL ? 3 : ref_format(mode)->levels;
+
+	MODEL_CHECK(v->mmu.hw.long_mode == (mode >= REF_4LEVEL) && v->mmu.hw.levels == levels,
+		    "the processor is to walk tables of another form than it will",
+		    "vcpu %u, mode %s: %u levels", v->id, ref_mode_name[mode], v->mmu.hw.levels);
+}
+
 /* The registers are `regs` now, or (err) are not. */
 static void regs_were_set(struct vcpu *v, const struct mmu_regs *regs, bool mov_cr3, int err,
 			  uint64_t since)
@@ -82,6 +94,7 @@ static void regs_were_set(struct vcpu *v, const struct mmu_regs *regs, bool mov_
 		return;
 	}
 	a->cpu.regs = *regs;
+	check_hw(v);
 	a->root.cr3 = regs->cr3;
 	if (loads)
 		take_pdptes(v, regs, since);
@@ -144,10 +157,11 @@ static void flip_regs(struct vcpu *v, unsigned mask)
 	static const struct {
 		uint64_t cr0, cr4, efer;
 	} flips[NR_FLIPS] = {
-		[FLIP_WP] = { .cr0 = B(16) },	[FLIP_PGE] = { .cr4 = B(7) },
-		[FLIP_PSE] = { .cr4 = B(4) },	[FLIP_SMEP] = { .cr4 = B(20) },
-		[FLIP_SMAP] = { .cr4 = B(21) }, [FLIP_NXE] = { .efer = B(11) },
-		[FLIP_CD] = { .cr0 = B(30) },	[FLIP_PAE] = { .cr4 = CR4_PAE_BIT },
+		[FLIP_WP] = { .cr0 = B(16) },	       [FLIP_PGE] = { .cr4 = B(7) },
+		[FLIP_PSE] = { .cr4 = B(4) },	       [FLIP_SMEP] = { .cr4 = B(20) },
+		[FLIP_SMAP] = { .cr4 = B(21) },	       [FLIP_NXE] = { .efer = B(11) },
+		[FLIP_CD] = { .cr0 = B(30) },	       [FLIP_PAE] = { .cr4 = CR4_PAE_BIT },
+		[FLIP_LA57] = { .cr4 = CR4_LA57_BIT },
 	};
 	struct mmu_regs r = v->mmu.regs;
 
@@ -158,8 +172,9 @@ static void flip_regs(struct vcpu *v, unsigned mask)
 		r.cr4 ^= flips[i].cr4;
 		r.efer ^= flips[i].efer;
 	}
+	/* In IA-32e mode PAE cannot be cleared, nor LA57 changed. */
 	if ((r.cr0 & CR0_PG_BIT) && (r.efer & EFER_LME_BIT))
-		r.cr4 |= CR4_PAE_BIT; /* cannot be cleared in long mode */
+		r.cr4 = (r.cr4 & ~CR4_LA57_BIT) | CR4_PAE_BIT | (v->mmu.regs.cr4 & CR4_LA57_BIT);
 	act_set_regs(v, &r);
 }
 
@@ -174,7 +189,9 @@ static void set_mode(struct vcpu *v, enum ref_mode mode, uint64_t cr3, unsigned 
 	}
 	r = v->mmu.regs;
 	r.cr4 = mode == REF_2LEVEL ? r.cr4 & ~CR4_PAE_BIT : r.cr4 | CR4_PAE_BIT;
-	r.efer = mode == REF_4LEVEL ? r.efer | EFER_LME_BIT : r.efer & ~EFER_LME_BIT;
+	if (mode >= REF_4LEVEL)
+		r.cr4 = mode == REF_5LEVEL ? r.cr4 | CR4_LA57_BIT : r.cr4 & ~CR4_LA57_BIT;
+	r.efer = mode >= REF_4LEVEL ? r.efer | EFER_LME_BIT : r.efer & ~EFER_LME_BIT;
 	act_set_regs(v, &r);
 	if (flips)
 		flip_regs(v, flips & ~(1u << FLIP_PAE));
@@ -299,8 +316,7 @@ static void access_memory(struct vcpu *v, const struct step *s)
 		.unshadow = s->raw & 1,
 	};
 
-	if (!v->mmu.hw.long_mode)
-		a.va = (uint32_t)a.va;
+	a.va = hw_linear(&v->mmu.hw, a.va);
 	act_access(v, &a);
 	act_check_shadow(v, a.va);
 }
@@ -310,7 +326,7 @@ static void access_memory(struct vcpu *v, const struct step *s)
 static void translate(struct vcpu *v, const struct step *s)
 {
 	struct act_access a = {
-		.va = v->mmu.hw.long_mode ? s->va : (uint32_t)s->va,
+		.va = hw_linear(&v->mmu.hw, s->va),
 		.access = s->access,
 	};
 
@@ -319,7 +335,7 @@ static void translate(struct vcpu *v, const struct step *s)
 
 static void peek(struct vcpu *v, const struct step *s)
 {
-	uint64_t va = v->mmu.hw.long_mode ? s->va : (uint32_t)s->va;
+	uint64_t va = hw_linear(&v->mmu.hw, s->va);
 	static struct hw_tlb none;
 	struct hw_result r =
 		hw_translate(&none, &v->mmu.hw, va, HW_FORGETFUL | HW_FROM_ROOT | HW_NO_FILL);
@@ -333,7 +349,7 @@ static void peek(struct vcpu *v, const struct step *s)
 
 static void guess(struct vcpu *v, const struct step *s)
 {
-	uint64_t va = v->mmu.hw.long_mode ? s->va : (uint32_t)s->va;
+	uint64_t va = hw_linear(&v->mmu.hw, s->va);
 
 	hw_translate(&v->tlb, &v->mmu.hw, va, s->whim & ~(unsigned)HW_NO_FILL);
 }
@@ -402,8 +418,8 @@ static uint64_t cr3_of(const struct step *s)
 static void remap(struct vcpu *v, const struct step *s)
 {
 	set_entry(v, s);
-	act_invlpg(v, v->mmu.hw.long_mode ? s->va : (uint32_t)s->va);
-	act_check_shadow(v, v->mmu.hw.long_mode ? s->va : (uint32_t)s->va);
+	act_invlpg(v, hw_linear(&v->mmu.hw, s->va));
+	act_check_shadow(v, hw_linear(&v->mmu.hw, s->va));
 }
 
 void act(struct vcpu *v, const struct step *s)
@@ -426,7 +442,7 @@ void act(struct vcpu *v, const struct step *s)
 		fill_entries(v, s);
 		break;
 	case STEP_INVLPG:
-		act_invlpg(v, v->mmu.hw.long_mode ? s->va : (uint32_t)s->va);
+		act_invlpg(v, hw_linear(&v->mmu.hw, s->va));
 		break;
 	case STEP_CR3:
 		act_set_cr3(v, cr3_of(s));

@@ -25,11 +25,6 @@ static void audit_translation(struct vcpu *v, uint64_t va, const struct hw_resul
 		    frame, refused);
 }
 
-static uint64_t sign_extend(uint64_t va)
-{
-	return va >> 47 & 1 ? va | UINT64_C(0xffff000000000000) : va;
-}
-
 static void audit_table(struct vcpu *v, unsigned level, uint64_t pfn, uint64_t va,
 			struct hw_result r)
 {
@@ -53,7 +48,7 @@ static void audit_table(struct vcpu *v, unsigned level, uint64_t pfn, uint64_t v
 			continue;
 		}
 		below.hpa = spte & HW_ADDR & ~((UINT64_C(1) << hw_shift(level)) - 1);
-		audit_translation(v, v->mmu.hw.long_mode ? sign_extend(at) : at, &below,
+		audit_translation(v, hw_linear(&v->mmu.hw, at), &below,
 				  "the shadow holds a translation that the vCPU may not have");
 	}
 }

@@ -15,8 +15,11 @@
 #define MAX_PALETTE 6u
 #define ODDS 256u
 
+/* The root table (step_target) of each mode, as the first tables are. */
+static const uint8_t root_of[NR_REF_MODES] = { 0, 5, 8, 0, 9 };
+
 struct theme {
-	uint8_t va[MAX_VAS][2]; /* as struct step has them: two bytes */
+	uint8_t va[MAX_VAS][3]; /* as steps have them: two bytes, and a bit of their last one */
 	unsigned nr_vas;
 	uint8_t target[MAX_PALETTE], flags[MAX_PALETTE];
 	unsigned palette;
@@ -24,7 +27,8 @@ struct theme {
 	unsigned wild; /* odds that a byte is any */
 	unsigned leave; /* odds that a step gives way */
 	unsigned vcpus;
-	uint8_t mode;
+	uint8_t mode; /* enum ref_mode */
+	bool la57;
 };
 
 static uint64_t state[2];
@@ -85,6 +89,7 @@ static void draw_theme(struct theme *t)
 	for (unsigned i = 0; i < t->nr_vas; i++) {
 		t->va[i][0] = chance(160) ? below(32) : below(256);
 		t->va[i][1] = chance(200) ? 0 : 1;
+		t->va[i][2] = chance(160) ? 0 : STEP_5LEVEL;
 		/* often another page of the same table */
 		if (i && chance(128))
 			t->va[i][0] = (t->va[i - 1][0] & 0xf8) | below(8);
@@ -97,7 +102,14 @@ static void draw_theme(struct theme *t)
 	draw_weights(t);
 	t->wild = chance(64) ? 64 : below(12);
 	t->leave = chance(80) ? 0 : below(ODDS);
-	t->mode = below(16) ? 1 + below(3) : 0;
+	t->mode = below(16) ? 1 + below(REF_5LEVEL) : REF_OFF;
+	t->la57 = t->mode == REF_5LEVEL || chance(32);
+}
+
+/* As heads and steps have it, but for the bit that makes it five levels. */
+static uint8_t mode_byte(uint8_t mode)
+{
+	return mode == REF_5LEVEL ? REF_4LEVEL : mode;
 }
 
 static void draw_head(struct theme *t, uint8_t *b)
@@ -107,9 +119,9 @@ static void draw_head(struct theme *t, uint8_t *b)
 	b[2] = chance(100) ? 0 : below(256);
 	b[3] = below(256);
 	b[4] = chance(128) ? 0 : below(256);
-	b[5] = t->mode | (chance(128) ? below(256) & ~3u : 0);
+	b[5] = mode_byte(t->mode) | (chance(128) ? below(256) & ~3u : 0);
 	b[6] = chance(64) ? below(256) : (below(2) << FLIP_PGE) | 1u << FLIP_PSE | 1u << FLIP_WP;
-	b[7] = 0;
+	b[7] = t->la57 ? HEAD_LA57 | (t->mode == REF_5LEVEL ? HEAD_5LEVEL : 0) : 0;
 	t->vcpus = 1 + b[1] % 4;
 }
 
@@ -129,18 +141,24 @@ static void draw_entry(const struct theme *t, uint8_t *table, uint8_t *index)
 {
 	/* step_target of each level for each mode, by what step.c's level2_index says */
 	static const uint8_t level1[][2] = { { 4, 7 }, { 3, 6 }, { 4, 7 }, { 4, 7 } };
+	/* 0, 1, 510, 511 */
+	static const uint8_t level5_index[] = { 0, 1, 30, 7 };
 	const uint8_t *va = t->va[below(t->nr_vas)];
 	unsigned level = below(8);
 
 	*index = va[0] & 7;
 	switch (level) {
 	case 0:
-		*table = t->mode == 2 ? 8 : 1; /* level 3 */
+		*table = t->mode == REF_PAE ? 8 : 1; /* level 3 */
 		*index = below(4);
 		break;
 	case 1:
 		*table = 0;
 		*index = va[0] >> 7 ? 7 : 0;
+		if (t->mode == REF_5LEVEL && chance(160)) {
+			*table = 9;
+			*index = level5_index[(va[0] >> 7 ? 3 : 0) ^ (va[2] ? 1 : 0)];
+		}
 		break;
 	case 2:
 	case 3:
@@ -162,6 +180,26 @@ static void draw_value(const struct theme *t, uint8_t *b)
 	b[5] = t->flags[below(t->palette)];
 }
 
+/* The bit of an address that lies in the last byte of a step. */
+static void put_slot(uint8_t *b, const uint8_t *va)
+{
+	b[7] = (b[7] & ~STEP_5LEVEL) | va[2];
+}
+
+static void set_mode(uint8_t *b, uint8_t mode)
+{
+	b[2] = mode_byte(mode);
+	b[7] = mode == REF_5LEVEL ? STEP_5LEVEL : 0;
+}
+
+/* The mode that a step chooses. */
+static uint8_t mode_of(const struct theme *t, const uint8_t *b)
+{
+	uint8_t mode = b[2] % 4;
+
+	return mode == REF_4LEVEL && t->la57 && (b[7] & STEP_5LEVEL) ? REF_5LEVEL : mode;
+}
+
 static void draw_operands(const struct theme *t, uint8_t *b)
 {
 	const uint8_t *va = t->va[below(t->nr_vas)];
@@ -172,6 +210,7 @@ static void draw_operands(const struct theme *t, uint8_t *b)
 	case STEP_TRANSLATE:
 		b[2] = va[0];
 		b[3] = va[1] | (b[3] & 0xfe);
+		put_slot(b, va);
 		draw_value(t, b);
 		break;
 	case STEP_SET:
@@ -185,6 +224,7 @@ static void draw_operands(const struct theme *t, uint8_t *b)
 			b[5] = 1u << below(8);
 		if (chance(180))
 			b[7] &= 0xf0;
+		put_slot(b, va);
 		break;
 	case STEP_FILL:
 		draw_entry(t, &b[2], &b[3]);
@@ -192,18 +232,19 @@ static void draw_operands(const struct theme *t, uint8_t *b)
 		break;
 	case STEP_CR3:
 		if (chance(200)) {
-			b[2] = (const uint8_t[]){ 0, 5, 8, 0 }[t->mode];
+			b[2] = root_of[t->mode];
 			b[3] = 0;
 		}
 		break;
 	case STEP_MODE:
 		if (chance(160))
-			b[2] = t->mode;
-		b[3] = (const uint8_t[]){ 0, 5, 8, 0 }[b[2] % 4];
+			set_mode(b, t->mode);
+		b[3] = root_of[mode_of(t, b)];
 		b[4] = chance(128) ? 0 : b[4];
 		break;
 	case STEP_REGS:
 		b[2] = 1u << below(8);
+		b[7] = chance(32) ? STEP_5LEVEL : 0;
 		break;
 	case STEP_P2M:
 		/* what the addresses lead to, or a table on the way */
@@ -216,6 +257,7 @@ static void draw_operands(const struct theme *t, uint8_t *b)
 	case STEP_GUESS:
 		b[2] = va[0];
 		b[3] = va[1];
+		put_slot(b, va);
 		break;
 	default:
 		break;

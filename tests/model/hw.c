@@ -54,7 +54,7 @@ static uint64_t reserved_bits(bool long_mode, unsigned level, uint64_t spte)
 		if (level == 3)
 			rsvd |= RSVD_PAE_PDPTE;
 	}
-	if (level == 4)
+	if (level > 3)
 		rsvd |= S_PS;
 	if (level == 3 && (spte & S_PS))
 		rsvd |= RSVD_1G;
@@ -103,6 +103,15 @@ void hw_check_entry(const struct mmu_hw *hw, unsigned level, uint64_t spte)
 		check_leaf(level, spte);
 	else
 		world_table((spte & HW_ADDR) >> 12);
+}
+
+uint64_t hw_linear(const struct mmu_hw *hw, uint64_t va)
+{
+	unsigned unused = 64 - hw_shift(hw_levels(hw) + 1);
+
+	if (!hw->long_mode)
+		return (uint32_t)va;
+	return (uint64_t)((int64_t)(va << unused) >> unused);
 }
 
 /* ---- a walk ---- */
@@ -199,8 +208,7 @@ static struct hw_result walk(struct hw_tlb *t, const struct mmu_hw *hw, uint64_t
 
 struct hw_result hw_translate(struct hw_tlb *t, const struct mmu_hw *hw, uint64_t va, unsigned whim)
 {
-	if (!hw->long_mode)
-		va = (uint32_t)va;
+	va = hw_linear(hw, va);
 	for (unsigned i = 0; i < HW_LEAVES && !(whim & HW_FORGETFUL); i++) {
 		const struct hw_leaf *e = &t->leaf[i];
 

@@ -78,9 +78,13 @@ static inline bool hw_is_leaf(unsigned level, uint64_t spte)
 	return level == 1 || (spte & 0x80);
 }
 
+/* The linear address that the processor makes of `va`: as many bits as the tables translate, the
+ * upper ones like the last of them, as every address of 64-bit code that is no #GP has them. */
+uint64_t hw_linear(const struct mmu_hw *hw, uint64_t va);
+
 static inline unsigned hw_levels(const struct mmu_hw *hw)
 {
-	return hw->long_mode ? 4 : 3;
+	return hw->levels;
 }
 
 #define HW_ADDR UINT64_C(0x000ffffffffff000)

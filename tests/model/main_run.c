@@ -23,6 +23,7 @@
 struct job {
 	uint64_t first, stride, ops; /* streams first, first + stride, ... */
 	uint64_t done, differences;
+	uint64_t in_mode[NR_REF_MODES]; /* see run_result */
 	char kind[FAIL_TEXT]; /* of a difference */
 };
 
@@ -46,7 +47,22 @@ static void run_job(struct job *j, uint64_t seed, const struct run_options *o, b
 				shrink_and_tell(bytes, len, o, path);
 		}
 		j->done += r.steps;
+		for (unsigned m = 0; m < NR_REF_MODES; m++)
+			j->in_mode[m] += r.in_mode[m];
 	}
+}
+
+static void tell_modes(const struct job *job, unsigned n, uint64_t done)
+{
+	printf("model: steps by paging mode:");
+	for (unsigned m = 0; m < NR_REF_MODES; m++) {
+		uint64_t sum = 0;
+
+		for (unsigned i = 0; i < n; i++)
+			sum += job[i].in_mode[m];
+		printf(" %s %.1f%%", ref_mode_name[m], 100.0 * (double)sum / (double)done);
+	}
+	printf("\n");
 }
 
 static double seconds(void)
@@ -110,6 +126,8 @@ int main(int argc, char **argv)
 		if (job[i].differences)
 			printf("%s\n", job[i].kind);
 	}
+	if (!quiet)
+		tell_modes(job, n, done);
 	printf("model: %llu operations in %.1f s, %.0f a second on %u cores, %llu differences\n",
 	       LLX(done), time, (double)done / time, n, LLX(differences + broken));
 	return differences || broken;

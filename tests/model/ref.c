@@ -40,6 +40,8 @@ static uint64_t field(unsigned high, unsigned low)
 	return (high == 63 ? 0 : B(high + 1)) - B(low);
 }
 
+const char *const ref_mode_name[NR_REF_MODES] = { "off", "2-level", "PAE", "4-level", "5-level" };
+
 enum ref_mode ref_mode(const struct mmu_regs *r)
 {
 	if (!(r->cr0 & R_CR0_PG))

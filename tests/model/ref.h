@@ -19,7 +19,8 @@ struct ref_cpu {
 	bool has_1g;
 };
 
-enum ref_mode { REF_OFF, REF_2LEVEL, REF_PAE, REF_4LEVEL, REF_5LEVEL };
+enum ref_mode { REF_OFF, REF_2LEVEL, REF_PAE, REF_4LEVEL, REF_5LEVEL, NR_REF_MODES };
+extern const char *const ref_mode_name[NR_REF_MODES];
 
 enum ref_mode ref_mode(const struct mmu_regs *r);
 

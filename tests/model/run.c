@@ -138,19 +138,21 @@ static void dump_recorder(const struct run_options *o)
 	mmu_record_stop(&vm.mmu);
 }
 
-static void run_steps(const uint8_t *bytes, size_t len, const struct run_options *o)
+static void run_steps(const struct head *h, const uint8_t *bytes, size_t len,
+		      const struct run_options *o)
 {
 	unsigned until_audit = o->audit_every;
 	struct step s;
 	size_t at = HEAD_BYTES;
 
-	for (; at < len && step_decode(bytes + at, len - at, vm.nr_vcpus, &s); at += STEP_BYTES) {
+	for (; at < len && step_decode(bytes + at, len - at, h, &s); at += STEP_BYTES) {
 		result->bytes = at + STEP_BYTES;
 		if (o->trace)
 			step_print(&s, o->trace);
 		step(o, &s);
 		audit_touched(&vm.vcpu[s.vcpu]);
 		result->steps++;
+		result->in_mode[ref_mode(&vm.vcpu[s.vcpu].mmu.regs)]++;
 		if (until_audit && !--until_audit) {
 			finish_all();
 			audit_all();
@@ -191,7 +193,7 @@ static void stream_body(void *arg)
 		head_print(&h, s->o->trace);
 	setup(&h, run_engine(s->o, h.engine), run_one);
 	start_recorder(s->o);
-	run_steps(s->bytes, s->len, s->o);
+	run_steps(&h, s->bytes, s->len, s->o);
 	dump_recorder(s->o);
 	teardown();
 }
@@ -251,7 +253,7 @@ void run_print(const uint8_t *bytes, size_t len, const struct run_options *o, FI
 	head_decode(first, &h);
 	fprintf(f, "engine %s, ", run_engine(o, h.engine));
 	head_print(&h, f);
-	for (size_t at = HEAD_BYTES; at < len && step_decode(bytes + at, len - at, h.nr_vcpus, &s);
+	for (size_t at = HEAD_BYTES; at < len && step_decode(bytes + at, len - at, &h, &s);
 	     at += STEP_BYTES)
 		step_print(&s, f);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "tests/model/fail.h"
+#include "tests/model/ref.h"
 
 struct run_options {
 	const char *engine; /* NULL: the stream chooses */
@@ -21,6 +22,7 @@ struct run_result {
 	char text[FAIL_TEXT]; /* its details */
 	size_t bytes; /* of the stream, up to the step that failed */
 	uint64_t steps;
+	uint64_t in_mode[NR_REF_MODES]; /* of them, when they were done, of a stream */
 };
 
 /* run_options from the environment: MMU_ENGINE. */

@@ -12,7 +12,7 @@
 #define MAX_LEAST 256u
 
 /* Which table (step_target) is what to begin with. */
-enum { T_L4, T_L3, T_L2, T_WINDOW, T_LOW, T_PD32, T_WINDOW32, T_LOW32, T_PDPT };
+enum { T_L4, T_L3, T_L2, T_WINDOW, T_LOW, T_PD32, T_WINDOW32, T_LOW32, T_PDPT, T_L5 };
 
 #define FLAGS_TABLE 0x0f /* P W U A of struct step */
 #define FLAGS_PAGE 0x1b /* P W A D */
@@ -92,11 +92,17 @@ static void put_flags(unsigned table, unsigned index, unsigned bytes, unsigned t
 	put(table, index, bytes, step_entry(&s, bytes));
 }
 
-/* Tables of all formats; some are shared between formats. `x` flips flags of pages. */
-static void make_tables(unsigned x)
+/* Tables of all formats; some are shared between formats. Without LA57 T_L5 is none. */
+static void make_tables(const struct head *h)
 {
 	enum { PIECE1 = 20, DATA = 16 };
+	unsigned x = h->table_flags & 0x1e; /* flips flags of pages */
 
+	if (h->la57) {
+		put_flags(T_L5, 0, 8, T_L4, FLAGS_TABLE);
+		put_flags(T_L5, 1, 8, T_L4, FLAGS_TABLE);
+		put_flags(T_L5, 511, 8, T_L4, FLAGS_TABLE);
+	}
 	put_flags(T_L4, 0, 8, T_L3, FLAGS_TABLE);
 	put_flags(T_L4, 511, 8, T_L3, FLAGS_TABLE);
 	put_flags(T_L3, 0, 8, T_L2, FLAGS_TABLE);
@@ -118,7 +124,7 @@ static void make_tables(unsigned x)
 
 void setup(const struct head *h, const char *engine, void (*step)(struct vcpu *v))
 {
-	static const uint8_t roots[] = { T_L4, T_PD32, T_PDPT, T_L4 };
+	static const uint8_t roots[] = { T_L4, T_PD32, T_PDPT, T_L4, T_L5 };
 	struct mmu_config c;
 
 	world_reset(h->high);
@@ -127,7 +133,7 @@ void setup(const struct head *h, const char *engine, void (*step)(struct vcpu *v
 	c = config_of(h, engine, least_pool(h, engine) + h->pool);
 	MODEL_CHECK(begin(&c), "a pool that is larger than the least is too small", "%u",
 		    c.pool_pages);
-	make_tables(h->table_flags & 0x1e);
+	make_tables(h);
 	for (unsigned i = 0; i < h->nr_vcpus; i++) {
 		struct step s = { .kind = STEP_MODE,
 				  .what = h->mode,

@@ -9,6 +9,7 @@
 #define PIECE1(n) (PIECE_FRAMES + (n))
 #define ROM(n) (WORLD_LOOSE_GFN + WORLD_LOOSE_FRAMES - WORLD_ROM_FRAMES + (n))
 #define NOWHERE 2000u
+#define NEXT_SLOT (UINT64_C(1) << 48) /* the next entry of a table at level 5 */
 
 const uint64_t step_target[STEP_TARGETS] = {
 	/* tables */
@@ -43,9 +44,17 @@ static uint64_t step_va(uint8_t low, uint8_t high)
 	return va;
 }
 
+/* A processor without LA57 has four modes. */
+static uint8_t decode_mode(uint8_t b, bool five)
+{
+	return b % 4 == REF_4LEVEL && five ? REF_5LEVEL : b % 4;
+}
+
 void head_decode(const uint8_t *b, struct head *h)
 {
 	static const uint8_t widths[] = { 40, 36, 46, 52, 32, 39, 41, 48 };
+
+	bool la57 = (b[7] & 0xf0) == HEAD_LA57;
 
 	*h = (struct head){
 		.engine = b[0],
@@ -55,9 +64,10 @@ void head_decode(const uint8_t *b, struct head *h)
 		.maxphyaddr = widths[b[3] % 8],
 		.has_1g = b[3] >> 3 & 1,
 		.without = b[4],
-		.mode = b[5] % 4,
+		.mode = decode_mode(b[5], la57 && (b[7] & HEAD_5LEVEL)),
 		.table_flags = b[5] >> 2,
 		.regs = b[6],
+		.la57 = la57,
 	};
 }
 
@@ -84,12 +94,17 @@ static void decode_value(const uint8_t *b, struct step *s)
 	s->raw = b[6];
 }
 
-bool step_decode(const uint8_t *b, size_t left, unsigned nr_vcpus, struct step *s)
+bool step_decode(const uint8_t *b, size_t left, const struct head *h, struct step *s)
 {
+	bool five;
+
 	if (left < STEP_BYTES)
 		return false;
-	*s = (struct step){ .kind = b[0] % NR_STEPS, .vcpu = (b[1] & 3) % nr_vcpus, .raw = 0xff };
-	if (nr_vcpus > 1)
+	five = h->la57 && (b[7] & STEP_5LEVEL);
+	*s = (struct step){ .kind = b[0] % NR_STEPS,
+			    .vcpu = (b[1] & 3) % h->nr_vcpus,
+			    .raw = 0xff };
+	if (h->nr_vcpus > 1)
 		s->leave = b[1] >> 2;
 	s->size = b[7] & 7;
 	s->whim = b[7] >> 4;
@@ -125,7 +140,7 @@ bool step_decode(const uint8_t *b, size_t left, unsigned nr_vcpus, struct step *
 		s->what = b[3];
 		break;
 	case STEP_MODE:
-		s->what = b[2] % 4;
+		s->what = decode_mode(b[2], five);
 		s->table = b[3] % STEP_TABLES;
 		s->flags = b[4];
 		break;
@@ -133,10 +148,15 @@ bool step_decode(const uint8_t *b, size_t left, unsigned nr_vcpus, struct step *
 		s->target = b[2] % STEP_TARGETS;
 		s->what = b[3];
 		break;
+	case STEP_REGS:
+		s->what |= five << FLIP_LA57;
+		break;
 	default:
 		s->va = step_va(b[2], b[3]);
 		break;
 	}
+	if (five)
+		s->va ^= NEXT_SLOT;
 	return true;
 }
 

@@ -13,6 +13,13 @@
 #define STEP_BYTES 8u
 #define HEAD_BYTES 8u
 
+/* The last byte of a head, its upper half: the processor has LA57 (streams of before that have anything
+ * else there); its lowest bit: a stream that begins with four levels begins with five. And the last
+ * byte of a step: four levels are five, LA57 is flipped, the address is one of the next 256 TiB. */
+#define HEAD_LA57 0x50u
+#define HEAD_5LEVEL 1u
+#define STEP_5LEVEL 8u
+
 enum step_kind {
 	STEP_ACCESS, /* the guest reads, writes or fetches */
 	STEP_SET, /* the guest writes an entry of a table, through its own mapping of it */
@@ -71,6 +78,7 @@ enum step_flag {
 	FLIP_NXE,
 	FLIP_CD,
 	FLIP_PAE,
+	FLIP_LA57, /* where the head says that there is such a thing */
 	NR_FLIPS
 };
 
@@ -86,7 +94,7 @@ struct step {
 	uint16_t index; /* of an entry */
 	uint8_t flags; /* P W U A D PS G NX, from bit 0 */
 	uint8_t raw; /* one more bit to flip; >= 64: none */
-	uint8_t what; /* the kind's own */
+	uint16_t what; /* the kind's own */
 	uint64_t va;
 };
 
@@ -95,17 +103,17 @@ struct head {
 	uint8_t nr_vcpus;
 	uint8_t pool; /* pages beyond the least */
 	uint8_t without;
-	uint8_t mode, regs; /* to begin with */
+	uint8_t mode, regs; /* to begin with; the mode: enum ref_mode */
 	uint8_t table_flags; /* of the tables to begin with */
 	unsigned maxphyaddr;
-	bool has_1g, high;
+	bool has_1g, high, la57;
 };
 
 void head_decode(const uint8_t *bytes, struct head *h);
 void head_print(const struct head *h, FILE *f);
 
 /* A step that is a mere rest of bytes means nothing: false. */
-bool step_decode(const uint8_t *bytes, size_t left, unsigned nr_vcpus, struct step *s);
+bool step_decode(const uint8_t *bytes, size_t left, const struct head *h, struct step *s);
 void step_print(const struct step *s, FILE *f);
 
 /* The entry that a step writes. `bytes`: of an entry, in the guest's mode. */

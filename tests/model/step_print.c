@@ -64,15 +64,13 @@ static void print_size(const struct step *s, FILE *f)
 
 static void print_modes(const struct step *s, FILE *f)
 {
-	static const char *const modes[] = { "off", "2-level", "PAE", "4-level" };
-
-	fprintf(f, "%s, root T%u", modes[s->what], s->table);
+	fprintf(f, "%s, root T%u", ref_mode_name[s->what], s->table);
 }
 
 static void print_regs(unsigned mask, FILE *f)
 {
-	static const char *const names[NR_FLIPS] = { "WP",   "PGE", "PSE", "SMEP",
-						     "SMAP", "NXE", "CD",  "PAE" };
+	static const char *const names[NR_FLIPS] = { "WP",  "PGE", "PSE", "SMEP", "SMAP",
+						     "NXE", "CD",  "PAE", "LA57" };
 
 	for (unsigned i = 0; i < NR_FLIPS; i++)
 		if (mask >> i & 1)
@@ -158,11 +156,10 @@ void step_print(const struct step *s, FILE *f)
 
 void head_print(const struct head *h, FILE *f)
 {
-	static const char *const modes[] = { "off", "2-level", "PAE", "4-level" };
-
-	fprintf(f, "%u vcpus, pool +%u, without 0x%x, maxphyaddr %u%s%s, mode %s,", h->nr_vcpus,
+	fprintf(f, "%u vcpus, pool +%u, without 0x%x, maxphyaddr %u%s%s%s, mode %s,", h->nr_vcpus,
 		h->pool, h->without, h->maxphyaddr, h->has_1g ? ", 1 GiB pages" : "",
-		h->high ? ", memory above 4 GiB" : "", modes[h->mode]);
+		h->la57 ? ", LA57" : "", h->high ? ", memory above 4 GiB" : "",
+		ref_mode_name[h->mode]);
 	print_regs(h->regs, f);
 	fprintf(f, ", pages ^");
 	print_flags(h->table_flags & 0x1e, f);

@@ -149,7 +149,7 @@ void mmu_hw_flush_page(struct mmu_vcpu *mv, gva_t va)
 	struct vcpu *v = to_vcpu(mv);
 
 	if (v->pending.pages < PENDING_PAGES)
-		v->pending.page[v->pending.pages++] = v->mmu.hw.long_mode ? va.v : (uint32_t)va.v;
+		v->pending.page[v->pending.pages++] = hw_linear(&v->mmu.hw, va.v);
 	else
 		v->pending.all = true;
 	switch_point();

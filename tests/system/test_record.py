@@ -15,10 +15,12 @@ REPLAY = xihv.BUILD / "model" / "replay"
 DUMP_SECONDS = 60
 
 
-@pytest.fixture(scope="module")
-def recording():
+@pytest.fixture(scope="module", params=["EPYC", "max"])
+def recording(request):
     """A file with the lines between the two that tell how many records there are."""
-    with xihv.Xihv("record", xihv.stock_modules(NAME, mem=192), limit=240) as machine:
+    cpu = request.param
+    with xihv.Xihv(f"record-{cpu}", xihv.stock_modules(NAME, mem=192), cpu=cpu,
+                   limit=240) as machine:
         shell = Shell(machine)
         shell.wait(120)
         machine.input_to("xihv")
@@ -37,7 +39,7 @@ def recording():
         machine.expect(NAME + r": flight recorder off\r*\n")
     records = re.findall(r"^mmu-rec [0-9a-f]+\r*$", lines, re.M)
     assert len(records) == said + 1 > 1000, "the head and all records, whole"
-    path = xihv.BUILD / "logs" / "record.rec"
+    path = xihv.BUILD / "logs" / f"record-{cpu}.rec"
     path.write_text("\n".join(records) + "\n")
     return path
 

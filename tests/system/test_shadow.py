@@ -47,22 +47,24 @@ def answer(machine, key, pattern):
 
 
 def summary(machine, guest):
-    """Key s, as numbers by name; levels as a list under "levels"."""
+    """Key s, as numbers by name; pages by level under "levels"."""
     text = machine.key("s")
     engine = re.search(guest + r": engine (\w+)(?:, without (\S+))?\n", text)
     pool = re.search(r"pool +(\d+) shadow pages, (\d+) in use\n", text)
     assert engine and pool, text
     numbers = {k: int(n) for k, n in re.findall(r"([a-z][a-z ]*): (\d+)", text)}
-    numbers["levels"] = [int(n) for n in re.findall(r"level \d: (\d+)", text)]
+    numbers["levels"] = {int(k): int(n) for k, n in re.findall(r"level (\d): (\d+)", text)}
     numbers["leaves"] = int(re.search(r"leaves +(\d+),", text)[1])
     numbers["tracked"] = int(re.search(r"tracked +(\d+) ", text)[1])
     return engine[1], engine[2], int(pool[1]), int(pool[2]), numbers
 
 
-def check_summary(machine, engine, without=None, guest=NAME):
+def check_summary(machine, engine, without=None, guest=NAME, cpu="EPYC"):
     name, left_out, pool, used, s = summary(machine, guest)
     assert (name, left_out) == (engine, without)
-    assert 0 < sum(s["levels"]) == used <= pool
+    assert 0 < sum(s["levels"].values()) == used <= pool
+    if guest == NAME:
+        assert max(s["levels"]) == xihv.LEVELS.get(cpu, 4)
     assert s["leaves"] > 0 and 0 < s["writable"] <= s["leaves"]
     assert s["large"] <= s["leaves"] and s["global"] <= s["leaves"]
     # in other formats than the 64-bit one a root has up to four parts
@@ -75,7 +77,7 @@ def check_summary(machine, engine, without=None, guest=NAME):
 
 
 @pytest.mark.xdist_group("shadow-switch")
-@pytest.mark.parametrize("cpu", beds.each("EPYC"))
+@pytest.mark.parametrize("cpu", beds.each("EPYC", "max"))
 def test_engines_change_under_load(boot, cpu):
     """Round and round the engines. After each change shadows begin anew and fill again."""
     engines = xihv.engines()
@@ -84,7 +86,7 @@ def test_engines_change_under_load(boot, cpu):
         time.sleep(WATCH_SECONDS)
         old, new = engines[i % len(engines)], engines[(i + 1) % len(engines)]
         assert audit(machine) > 0
-        check_summary(machine, old)
+        check_summary(machine, old, cpu=cpu)
         answer(machine, "X", rf"{NAME}: mmu={old} before, mmu={new} from now on\n")
         audit(machine)
         assert re.search(rf"{NAME} +running .* {new} ", machine.key("g"))
@@ -94,7 +96,7 @@ def test_engines_change_under_load(boot, cpu):
 
 
 @pytest.mark.xdist_group("shadow-dirty")
-@pytest.mark.parametrize("cpu", beds.each("EPYC"))
+@pytest.mark.parametrize("cpu", beds.each("EPYC", "max"))
 def test_dirty_log_under_load(boot, cpu):
     """The load writes all the time, so each look finds frames, and never more than the
     guest has memory. The log goes on when the engine changes."""
@@ -121,19 +123,37 @@ def test_dirty_log_under_load(boot, cpu):
     finish(machine, LOAD_SECONDS)
 
 
-def watched_load(boot, seconds, engine, without=None, guest=NAME):
+def watched_load(boot, seconds, engine, without=None, guest=NAME, cpu="EPYC"):
     """The load beginning to end, with a look now and then."""
     words = f"mmu={engine}" + (f" without={without}" if without else "")
-    machine = start(boot, seconds, words, guests=[guest])
+    machine = start(boot, seconds, words, cpu, guests=[guest])
     for _ in range(3):
         time.sleep(seconds / 5)
-        check_summary(machine, engine, without, guest)
+        check_summary(machine, engine, without, guest, cpu)
         audit(machine, [guest])
     finish(machine, seconds, [guest])
     xihv.check_figures(machine, guest)
 
 
 @pytest.mark.xdist_group("shadow-load")
-def test_load_with_vtlb(boot):
+@pytest.mark.parametrize("cpu", ["EPYC", "max"])
+def test_load_with_vtlb(boot, cpu):
     """The default engine's turn is in test_load.py."""
-    watched_load(boot, 5, "vtlb")
+    watched_load(boot, 5, "vtlb", cpu=cpu)
+
+
+@pytest.mark.xdist_group("shadow-load")
+def test_five_levels_beside_four(boot):
+    """Two guests take turns on the processor, one with CR4.LA57 and one without."""
+    names = {"five": "", "four": "no5lvl"}
+    modules = [m for name, word in names.items()
+               for m in xihv.stock_modules(name, 192, cmdline=f"{word} xihv.load=5")]
+    machine = boot(modules, cpu="max", limit=400)
+    machine.expect_all([r"xihv-guest: user space reached"] * 2, 240)
+    machine.input_to("xihv")
+    levels = [max(re.findall(r"level (\d):", line))
+              for line in re.findall(r"tables .*", machine.key("s"))]
+    assert levels == ["5", "4"]
+    assert len(re.findall(r"audit: clean", machine.key("a"))) == 2
+    machine.expect_all([rf"^\({name}\) load: [1-9]\d* rounds, 0 errors" for name in names] +
+                       [rf"^{name}: ended: .*\n" for name in names], 120)

@@ -28,6 +28,9 @@ CPUS = {"EPYC": "EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowpre
         "max": "max",
         "qemu64": "qemu64,+svm"}
 
+# Of a stock guest's page tables, where it is not 4: with LA57 the kernel takes five.
+LEVELS = {"max": 5}
+
 GUEST_MEM_MIB = 256
 HOST_MEM_MIB = 768  # and what more than one guest need: host_mem()
 CMDLINE = "console=com1,115200"

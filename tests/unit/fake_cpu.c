@@ -24,7 +24,7 @@ static bool bad_bits(const struct mmu_vcpu *v, int level, uint64_t e)
 		if (level == 3)
 			return e & (rsvd | UINT64_C(0x80000000000001e6));
 	}
-	if (level == 4 && (e & 0x80))
+	if (level > 3 && (e & 0x80))
 		return true;
 	if (level == 3 && (e & 0x80))
 		rsvd |= 0x3fffe000;
@@ -114,7 +114,7 @@ static struct fake_hw_result walk_all(const struct mmu_vcpu *v, uint64_t va, uns
 {
 	if (!v->hw.long_mode && v->hw.root.v >> 32)
 		abort();
-	return walk(v, va, access, v->hw.root.v, v->hw.long_mode ? 4 : 3, t);
+	return walk(v, va, access, v->hw.root.v, v->hw.levels, t);
 }
 
 static uint64_t effective(const struct mmu_vcpu *v, uint64_t va)
@@ -300,5 +300,5 @@ static unsigned count(const struct mmu_vcpu *v, uint64_t table, int level)
 
 unsigned fake_count_leaves(const struct mmu_vcpu *v)
 {
-	return count(v, v->hw.root.v, v->hw.long_mode ? 4 : 3);
+	return count(v, v->hw.root.v, v->hw.levels);
 }

@@ -49,6 +49,7 @@ void fake_exits_reset(void)
 		.control = { [VMX_PROC] = PROC_SECONDARY | PROC_TPR_SHADOW, [VMX_PROC2] = PROC2_VPID },
 		.invvpid_address = true,
 		.invvpid_context = true,
+		.linear_bits = fake_linear_bits,
 		.cr4_set = CR4_VMXE,
 	};
 	fake_vm = (struct vm){ .id = 2 };
@@ -59,7 +60,7 @@ void fake_exits_reset(void)
 		.cr0 = CR0_PE | CR0_PG,
 		.cr4 = CR4_PAE,
 		.efer = EFER_LME | EFER_LMA,
-		.mmu.hw = { .root = HPA(0x5000), .long_mode = true },
+		.mmu.hw = { .root = HPA(0x5000), .long_mode = true, .levels = 4 },
 	};
 	fake_nr_entries = fake_entered = 0;
 	told[0] = '\0';

@@ -10,6 +10,7 @@ uint64_t fake_vmcs[FAKE_VMCS_FIELDS];
 unsigned fake_vmcs_writes[FAKE_VMCS_FIELDS];
 uint64_t fake_cr2, fake_dr6, fake_msr[8];
 unsigned fake_cr2_writes, fake_irq_windows, fake_host_nmis, fake_invvpids;
+unsigned fake_linear_bits;
 enum invvpid_type fake_invvpid_type;
 uint64_t fake_invvpid_va;
 uint16_t fake_invvpid_vpid;
@@ -26,6 +27,7 @@ void fake_vmx_reset(void)
 	memset(msr_number, 0, sizeof(msr_number));
 	fake_cr2 = fake_dr6 = 0;
 	fake_cr2_writes = fake_irq_windows = fake_host_nmis = fake_invvpids = 0;
+	fake_linear_bits = LINEAR_BITS_4LEVEL;
 	fake_cpu = (struct percpu){ .timer_tsc = TIMER_TSC_NEVER };
 	fake_cpu.self = &fake_cpu;
 	is_current = false;
@@ -73,7 +75,7 @@ void vmcs_write(enum vmcs_field field, uint64_t val)
 bool invvpid(enum invvpid_type type, uint16_t vpid, uint64_t va)
 {
 	demand(vpid != 0, "INVVPID of the host's");
-	demand(type != INVVPID_ADDRESS || (uint64_t)((int64_t)(va << 16) >> 16) == va,
+	demand(type != INVVPID_ADDRESS || is_canonical(va, fake_linear_bits),
 	       "INVVPID of an address that is not canonical");
 	fake_invvpids++;
 	fake_invvpid_type = type;

@@ -33,6 +33,7 @@
 #define PSE 0x10u
 #define PAE 0x20u
 #define PGE 0x80u
+#define LA57 0x1000u
 #define SMEP 0x100000u
 #define SMAP 0x200000u
 #define LME 0x100u
@@ -40,6 +41,7 @@
 #define NXE 0x800u
 
 /* Where the tests put their tables. */
+#define T5 UINT64_C(0x18000)
 #define T4 UINT64_C(0x10000)
 #define T3 UINT64_C(0x11000)
 #define T2 UINT64_C(0x12000)
@@ -110,6 +112,11 @@ static inline void mode_4level(uint64_t cr4, uint64_t efer)
 	assert_int_equal(set_regs(PG | WP | PE, T4, PAE | cr4, LME | LMA | efer), 0);
 }
 
+static inline void mode_5level(uint64_t cr4, uint64_t efer)
+{
+	assert_int_equal(set_regs(PG | WP | PE, T5, PAE | LA57 | cr4, LME | LMA | efer), 0);
+}
+
 static inline void mode_pae(uint64_t cr4, uint64_t efer)
 {
 	assert_int_equal(set_regs(PG | WP | PE, T3, PAE | cr4, efer), 0);
@@ -126,6 +133,12 @@ static inline void tables_4level(void)
 	fake_write64(T4, T3 | ALL);
 	fake_write64(T3, T2 | ALL);
 	fake_write64(T2, T1 | ALL);
+}
+
+static inline void tables_5level(void)
+{
+	fake_write64(T5, T4 | ALL);
+	tables_4level();
 }
 
 static inline void tables_pae(void)

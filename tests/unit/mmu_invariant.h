@@ -18,6 +18,7 @@
 #define T2B UINT64_C(0x15000)
 #define T3B UINT64_C(0x16000)
 #define T4B UINT64_C(0x17000)
+#define T5B UINT64_C(0x19000)
 #define MAX_ENGINES 4
 
 static inline bool is_xi_name(const char *engine)
@@ -37,6 +38,12 @@ static inline struct mmu_config config_of(void **state)
 				    .maxphyaddr = 40,
 				    .has_1g = true,
 				    .frames = FAKE_RAM_FRAMES };
+}
+
+/* The smallest pool for so many vCPUs (mmu/README.md). */
+static inline unsigned smallest_pool(const char *engine, unsigned vcpus)
+{
+	return is_xi_name(engine) ? 4 * vcpus + 10 : 9;
 }
 
 static inline void audit_is_clean(void)

@@ -407,7 +407,7 @@ static void i17_reclaimed_page_is_forgotten(void **state)
 {
 	struct mmu_config c = config_of(state);
 
-	c.pool_pages = is_xi_name(*state) ? 12 : 8;
+	c.pool_pages = smallest_pool(*state, 2);
 	start_tables(&c);
 	for (unsigned i = 1; i < 32; i++) {
 		fake_write64(T2 + 8 * i, (T1B + V(i)) | ALL);

@@ -35,7 +35,7 @@ static void test_creation_without_memory(void **state)
 {
 	struct mmu_config c = config_of(state);
 
-	c.pool_pages = 16;
+	c.pool_pages = smallest_pool("xi", 2);
 	fake_reset();
 	g = calloc(1, sizeof(*g));
 	OUT_OF_MEMORY(mmu_init(&g->mmu, &c));
@@ -73,9 +73,9 @@ static void test_smallest_pool(void **state)
 
 	fake_reset();
 	g = calloc(1, sizeof(*g));
-	c.pool_pages = 7;
+	c.pool_pages = smallest_pool(*state, 1) - 1;
 	assert_int_equal(mmu_init(&g->mmu, &c), -EINVAL);
-	c.pool_pages = 8;
+	c.pool_pages++;
 	assert_int_equal(mmu_init(&g->mmu, &c), 0);
 	assert_int_equal(mmu_vcpu_init(&g->v, &g->mmu), 0);
 	/* One pool for all vCPUs has no room for the roots of another. */
@@ -190,7 +190,7 @@ static void test_switch_without_memory(void **state)
 {
 	struct mmu_config c = config_of(state);
 
-	c.pool_pages = 16;
+	c.pool_pages = smallest_pool("xi", 2);
 	start_tables(&c);
 	run_tables();
 	cpu_reaches(&g->v, V(1), WR, DATA + V(1));

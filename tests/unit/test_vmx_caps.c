@@ -29,6 +29,7 @@ static struct vmx_msrs rich(void)
 		.cr0_fixed1 = 0xffffffff,
 		.cr4_fixed0 = 0x2000,
 		.cr4_fixed1 = 0x1727ff,
+		.linear_bits = 57,
 	};
 }
 
@@ -48,6 +49,7 @@ static void everything(void **state)
 	assert_int_equal(c.revision, 0x12345678);
 	assert_false(c.below_4g);
 	assert_int_equal(c.timer_shift, 5);
+	assert_int_equal(c.linear_bits, 57);
 	assert_int_equal(c.control[VMX_PIN], 0x16 | BIT(0) | BIT(3) | BIT(5) | BIT(6));
 	assert_int_equal(c.control[VMX_PROC], 0x04006172 | BIT(3) | BIT(7) | BIT(9) | BIT(10) |
 						      BIT(11) | BIT(15) | BIT(16) | BIT(21) |

@@ -16,6 +16,7 @@
 #include "vmx/vmcs.h"
 
 static const struct vmx_caps caps = {
+	.linear_bits = LINEAR_BITS_4LEVEL,
 	.cr0_set = CR0_PE | CR0_NE | CR0_PG,
 	.cr0_clear = ~UINT64_C(0xffffffff),
 	.cr4_set = CR4_VMXE,
@@ -281,6 +282,24 @@ static void allowed_all_the_same(void **state)
 	assert_null(vmx_check_next(NULL, &g, &caps));
 }
 
+/* What counts is the processor's width, in whatever paging mode the guest is. */
+static void wide_addresses(void **state)
+{
+	struct vmx_guest_state g = long_mode();
+	struct vmx_caps wide = caps;
+	const struct vmx_check *x;
+
+	(void)state;
+	wide.linear_bits = LINEAR_BITS_5LEVEL;
+	g.rip = g.gdtr_base = g.sysenter_esp = g.seg[SEG_FS].base = UINT64_C(0xff11000000000000);
+	assert_non_null(vmx_check_next(NULL, &g, &caps));
+	assert_null(vmx_check_next(NULL, &g, &wide));
+	g.rip = BIT(56);
+	x = vmx_check_next(NULL, &g, &wide);
+	assert_non_null(x);
+	assert_null(vmx_check_next(x, &g, &wide));
+}
+
 /* CR0 and VM break more than one rule: every one is told, in turn. */
 static void more_than_one(void **state)
 {
@@ -308,6 +327,7 @@ int main(void)
 		cmocka_unit_test(good_states_pass),
 		cmocka_unit_test(each_check_finds_its_fault),
 		cmocka_unit_test(allowed_all_the_same),
+		cmocka_unit_test(wide_addresses),
 		cmocka_unit_test(more_than_one),
 	};
 

@@ -281,6 +281,20 @@ static void flushes(void **state)
 	assert_int_equal(fake_invvpids, 3);
 }
 
+/* A guest with LA57 uses addresses that are not canonical in the host's 4-level mode. INVVPID takes
+ * what the processor is wide enough for (SDM Vol. 3C 30.3). */
+static void flushes_of_wide_addresses(void **state)
+{
+	(void)state;
+	run_once();
+	fake_linear_bits = vmx_caps.linear_bits = LINEAR_BITS_5LEVEL;
+	vmx_ops.tlb_flush_page(V, 0xff11000000002000);
+	assert_int_equal(fake_invvpids, 2);
+	assert_int_equal(fake_invvpid_va, 0xff11000000002000);
+	vmx_ops.tlb_flush_page(V, 0x100000000000000);
+	assert_int_equal(fake_invvpids, 2);
+}
+
 static void flushes_on_lesser_processors(void **state)
 {
 	(void)state;
@@ -401,6 +415,13 @@ static void real_control_registers(void **state)
 	assert_int_equal(fake_vmcs[VMCS_GUEST_CR4],
 			 CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PAE | CR4_VMXE);
 	assert_true(fake_vmcs[VMCS_ENTRY_CONTROLS] & ENTRY_CTL_IA32E);
+	V->cr4 |= CR4_LA57; /* the shadow has five levels then: it must be there */
+	vmx_ops.paging_changed(V);
+	assert_int_equal(fake_vmcs[VMCS_GUEST_CR4],
+			 CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PAE | CR4_LA57 | CR4_VMXE);
+	assert_true(vmx_ops.possible_cr4() & CR4_LA57);
+	vmx_caps.cr4_clear = CR4_LA57; /* ..., or not be offered */
+	assert_false(vmx_ops.possible_cr4() & CR4_LA57);
 }
 
 static void segments(void **state)
@@ -550,6 +571,7 @@ int main(void)
 		T(tpr_shadow),
 		T(without_tpr_shadow),
 		T(flushes),
+		T(flushes_of_wide_addresses),
 		T(flushes_on_lesser_processors),
 		T(flush_on_another_cpu),
 		T(resident_msrs),

@@ -423,6 +423,8 @@ static void test_register_changes(void **state)
 
 static void test_mode_switches(void **state)
 {
+	hpa_t hpa;
+
 	(void)state;
 	guest_start(0, 40, false);
 	for (unsigned round = 0; round < 3; round++) {
@@ -449,6 +451,20 @@ static void test_mode_switches(void **state)
 		/* 4-level addresses that PAE has not */
 		fake_write64(T4 + 8 * 511, T3 | ALL);
 		assert_reaches(UINT64_C(0xffffff8000000000), WR, DATA + 0x2000);
+		assert_int_equal(g->v.hw.levels, 4);
+		/* 5-level addresses that 4-level paging has not */
+		assert_int_equal(set_regs(PE, 0, PAE | LA57, LME), 0);
+		assert_int_equal(g->v.hw.levels, 3);
+		assert_reaches(0x5000, WR, 0x5000);
+		tables_5level();
+		fake_write64(T5 + 8 * 0x111, T4 | ALL);
+		mode_5level(0, 0);
+		assert_int_equal(g->v.hw.levels, 5);
+		assert_reaches(UINT64_C(0xff11ff8000000000), WR, DATA + 0x2000);
+		assert_false(in_shadow(0, RD));
+		assert_true(mmu_peek(&g->v, GVA(UINT64_C(0xff11ff8000000123)), &hpa));
+		assert_int_equal(hpa.v, (fake_pfn((DATA + 0x2000) >> 12) << 12) + 0x123);
+		assert_false(mmu_peek(&g->v, GVA(UINT64_C(0xffffff8000000123)), &hpa));
 		assert_int_equal(set_regs(PE, 0, PAE, 0), 0);
 		assert_false(g->v.hw.long_mode);
 	}
@@ -655,9 +671,9 @@ static void test_creation_failures(void **state)
 	c.maxphyaddr = 53;
 	assert_int_equal(mmu_init(&g->mmu, &c), -22);
 	c.maxphyaddr = 40;
-	c.pool_pages = 7; /* five fixed tables and a path of three need eight */
+	c.pool_pages = 8; /* five fixed tables and a path of four need nine */
 	assert_int_equal(mmu_init(&g->mmu, &c), -22);
-	c.pool_pages = 8;
+	c.pool_pages = 9;
 	assert_int_equal(mmu_init(&g->mmu, &c), 0);
 	for (int n = 0; err; n++) {
 		fake_allocs_left = n;

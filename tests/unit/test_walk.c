@@ -50,17 +50,27 @@ static void check_bits(uint64_t at, unsigned width, uint64_t reserved, uint64_t 
 		fake_write32(at, (uint32_t)entry);
 }
 
+static void mode_long(bool la57, uint64_t cr4, uint64_t efer)
+{
+	if (la57)
+		mode_5level(cr4, efer);
+	else
+		mode_4level(cr4, efer);
+}
+
 /* Bits 51:12 below the width are an address: another table or page, not an error of ours. */
-static void bits_4level(unsigned m, bool has_1g, uint64_t efer)
+static void bits_long(bool la57, unsigned m, bool has_1g, uint64_t efer)
 {
 	uint64_t high = from_to(m, 51) | (efer & NXE ? 0 : NX), addr = from_to(12, m - 1);
 
 	guest_start(0, m, has_1g);
-	tables_4level();
+	tables_5level();
 	fake_write64(T1, DATA | ALL);
-	mode_4level(0, efer);
+	mode_long(la57, 0, efer);
 	assert_int_equal(where(0x123, RD), DATA + 0x123);
-	/* PML4E: PS is reserved */
+	/* PML5E, PML4E: PS is reserved */
+	if (la57)
+		check_bits(T5, 64, high | PS, addr, 0);
 	check_bits(T4, 64, high | PS, addr, 0);
 	/* PDPTE that names a table; without 1 GiB pages PS is reserved */
 	check_bits(T3, 64, high | (has_1g ? 0 : PS), addr | (has_1g ? PS : 0), 0);
@@ -85,12 +95,21 @@ static void bits_4level(unsigned m, bool has_1g, uint64_t efer)
 static void test_bits_4level(void **state)
 {
 	(void)state;
-	bits_4level(40, true, NXE);
-	bits_4level(40, false, NXE);
-	bits_4level(40, true, 0);
-	bits_4level(36, false, 0);
-	bits_4level(46, true, NXE);
-	bits_4level(52, true, NXE);
+	bits_long(false, 40, true, NXE);
+	bits_long(false, 40, false, NXE);
+	bits_long(false, 40, true, 0);
+	bits_long(false, 36, false, 0);
+	bits_long(false, 46, true, NXE);
+	bits_long(false, 52, true, NXE);
+}
+
+static void test_bits_5level(void **state)
+{
+	(void)state;
+	bits_long(true, 40, true, NXE);
+	bits_long(true, 40, false, NXE);
+	bits_long(true, 36, false, 0);
+	bits_long(true, 52, true, NXE);
 }
 
 static void bits_pae(unsigned m, uint64_t efer)
@@ -181,6 +200,21 @@ static void test_indices(void **state)
 	(void)where(UINT64_C(0x8000000000000000), RD);
 	mmu_invlpg(&g->v, GVA(UINT64_C(0x8000000000000000)));
 
+	/* 5-level: bits 56:48 besides; several of its entries may lead to one table */
+	fake_write64(T5 + 8 * 0x1ff, T4 | ALL);
+	fake_write64(T5 + 8 * 0x111, T4 | ALL);
+	fake_write64(T4 + 8 * 0x022, T3 | ALL);
+	mode_5level(0, 0);
+	assert_int_equal(where(UINT64_C(0xffff000000000000) | UINT64_C(0x1ff) << 39 |
+				       UINT64_C(0x0aa) << 30 | UINT64_C(0x155) << 21 | 1 << 12 | 5,
+			       RD),
+			 DATA + 5);
+	assert_int_equal(where(UINT64_C(0xff11000000000000) | UINT64_C(0x022) << 39 |
+				       UINT64_C(0x0aa) << 30 | UINT64_C(0x155) << 21 | 1 << 12 | 6,
+			       WR),
+			 DATA + 6);
+	assert_faults(UINT64_C(0xff12000000000000), WR, 0x2);
+
 	/* 2-level: bits 31:22, 21:12; CR3's low 12 bits are no address */
 	fake_write32(T2 + 4 * 0x3ff, T1 | ALL);
 	fake_write32(T1 + 4 * 0x200, DATA | ALL);
@@ -208,27 +242,26 @@ static void test_paging_off(void **state)
 
 /* ---- not present, by level ---- */
 
-static void test_not_present(void **state)
+static void not_present(bool la57)
 {
-	static const uint64_t at[] = { T4, T3, T2, T1 };
+	static const uint64_t at[] = { T5, T4, T3, T2, T1 };
 
-	(void)state;
 	guest_start(0, 40, false);
-	tables_4level();
+	tables_5level();
 	fake_write64(T1, DATA | ALL);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = la57 ? 0 : 1; i < 5; i++) {
 		uint64_t e = fake_read64(at[i]);
 
-		mode_4level(0, 0);
+		mode_long(la57, 0, 0);
 		/* nothing else in it counts, no bit is reserved */
 		fake_write64(at[i], ~P);
 		assert_faults(0, RD, 0);
 		assert_faults(0, WR, 0x2);
 		assert_faults(0, WR | US, 0x6);
 		assert_faults(0, EX | US, 0x4); /* I is not told: NXE and SMEP are off */
-		mode_4level(SMEP, 0);
+		mode_long(la57, SMEP, 0);
 		assert_faults(0, EX | US, 0x14);
-		mode_4level(0, NXE);
+		mode_long(la57, 0, NXE);
 		assert_faults(0, EX, 0x10);
 		fake_write64(at[i], e);
 	}
@@ -240,6 +273,13 @@ static void test_not_present(void **state)
 	fake_write64(T4, 0);
 	assert_faults(0, WR | US, 0x6);
 	guest_end();
+}
+
+static void test_not_present(void **state)
+{
+	(void)state;
+	not_present(false);
+	not_present(true);
 }
 
 static void test_instruction_bit(void **state)
@@ -353,6 +393,20 @@ static void test_ad_4level(void **state)
 	fake_write64(T2, DATA | LESS(ALL) | PS);
 	assert_int_equal(where(0, WR), DATA);
 	assert_int_equal(fake_read64(T2), DATA | ALL | PS);
+	guest_end();
+}
+
+static void test_ad_5level(void **state)
+{
+	(void)state;
+	guest_start(0, 40, false);
+	tables_5level();
+	fake_write64(T5, T4 | LESS(ALL));
+	fake_write64(T1, DATA | LESS(ALL));
+	mode_5level(0, 0);
+	assert_int_equal(where(0, WR), DATA);
+	assert_int_equal(fake_read64(T5), T4 | LESS(ALL) | A);
+	assert_int_equal(fake_read64(T1), DATA | ALL);
 	guest_end();
 }
 
@@ -476,6 +530,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bits_4level),
+		cmocka_unit_test(test_bits_5level),
 		cmocka_unit_test(test_bits_pae),
 		cmocka_unit_test(test_bits_2level),
 		cmocka_unit_test(test_pse36),
@@ -486,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_pdpte_latch),
 		cmocka_unit_test(test_pdpte_reserved),
 		cmocka_unit_test(test_ad_4level),
+		cmocka_unit_test(test_ad_5level),
 		cmocka_unit_test(test_ad_2level_pae),
 		cmocka_unit_test(test_ad_race),
 		cmocka_unit_test(test_no_memory_for_tables),

@@ -382,6 +382,62 @@ static void test_root_torn_down_slot_by_slot(void **state)
 	end();
 }
 
+/* The same with five levels, where the table of slots is not the root. */
+static void test_5level_space_torn_down_slot_by_slot(void **state)
+{
+	struct mmu_config c = config();
+	unsigned before;
+
+	(void)state;
+	start_tables(&c);
+	tables_5level();
+	fake_write64(T5B, T4B | ALL);
+	fake_write64(T4B, T3 | ALL);
+	both_set_regs(PG | WP | PE, T5, PAE | LA57 | PGE, LME | LMA | NXE);
+	cpu_reaches(&g->v2, V(1), RD, DATA + V(1));
+	assert_int_equal(mmu_set_cr3(&g->v, T5B), 0);
+	before = summary().tracked;
+	cpu_reaches(&g->v, V(1), RD, DATA + V(1));
+	for (unsigned i = 1; i < 3; i++) {
+		const uint64_t t3 = V(LEAF + i);
+
+		host_writes(T4B + 8 * i, t3 | ALL, 8);
+		fake_write64(t3, T2 | ALL);
+		cpu_reaches(&g->v, ((uint64_t)i << 39) + V(1), RD, DATA + V(1));
+	}
+	assert_int_equal(summary().tracked, before + 3);
+	host_writes(T4B + 8, 0, 8); /* T4B goes, and what it alone leads to */
+	assert_int_equal(summary().tracked, before);
+	assert_int_equal(exits_of(&g->v2, T4B, WR), 1);
+	cpu_reaches(&g->v, V(1), RD, DATA + V(1)); /* if that was wrong it comes back */
+	mmu_invlpg(&g->v, GVA((UINT64_C(1) << 39) + V(1)));
+	cpu_injects(&g->v, (UINT64_C(1) << 39) + V(1), RD, 0);
+	cpu_reaches(&g->v2, V(1), RD, DATA + V(1));
+	assert_int_equal(mmu_set_cr3(&g->v, T5), 0);
+	end();
+}
+
+/* A root that is new leads to what it has in common with the one before, at the highest level. */
+static void test_5level_roots_share_tables(void **state)
+{
+	const uint64_t kernel = UINT64_C(0xff11000000000000);
+	struct mmu_config c = config();
+
+	(void)state;
+	start_tables(&c);
+	tables_5level();
+	fake_write64(T5 + 8 * 0x111, T4 | ALL);
+	fake_write64(T5B + 8 * 0x111, T4 | ALL);
+	both_set_regs(PG | WP | PE, T5, PAE | LA57 | PGE, LME | LMA | NXE);
+	cpu_reaches(&g->v, kernel + V(1), RD, DATA + V(1));
+	assert_int_equal(mmu_set_cr3(&g->v, T5B), 0);
+	assert_int_equal(exits_of(&g->v, kernel + V(1), RD), 0);
+	cpu_injects(&g->v, V(1), RD, 0);
+	assert_int_equal(mmu_set_cr3(&g->v, T5), 0);
+	assert_int_equal(exits_of(&g->v, kernel + V(1), WR), 0);
+	end();
+}
+
 /* ---- loose tables ---- */
 
 static void let_loose(uint64_t va, uint64_t table)
@@ -448,6 +504,8 @@ int main(void)
 		cmocka_unit_test(test_shared_global_table_is_not_compared),
 		cmocka_unit_test(test_torn_directory_beside_another),
 		cmocka_unit_test(test_root_torn_down_slot_by_slot),
+		cmocka_unit_test(test_5level_space_torn_down_slot_by_slot),
+		cmocka_unit_test(test_5level_roots_share_tables),
 		cmocka_unit_test(test_loose_table_is_behind),
 		cmocka_unit_test(test_third_loose_table),
 	};

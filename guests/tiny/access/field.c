@@ -6,6 +6,7 @@
 #define FIELD_PML4_INDEX 0x181u /* the upper half: bits 63:48 are ones */
 #define VA_LOW (FIELD_GIGABYTE << 30 | FIELD_OFFSET)
 #define VA_LONG (0xffff000000000000ull | (uint64_t)FIELD_PML4_INDEX << 39 | VA_LOW)
+#define VA_LA57 (0xff11000000000000ull | (uint64_t)FIELD_PML4_INDEX << 39 | VA_LOW)
 
 /* Right and left of each of our entries: never used, so their A and D stay as they are. */
 #define NEIGHBOUR_LEFT (PTE_P | PTE_W | PTE_U | PTE_A)
@@ -67,7 +68,7 @@ void field_build(enum paging_mode mode)
 		map_small();
 	field.format = (enum rules_format)mode;
 	field.levels = rules_levels(field.format);
-	field.va = mode == PAGING_LONG ? VA_LONG : VA_LOW;
+	field.va = mode == PAGING_LA57 ? VA_LA57 : mode == PAGING_LONG ? VA_LONG : VA_LOW;
 	memset(tables, 0, sizeof(tables));
 	for (unsigned level = 1; level <= field.levels; level++) {
 		entry_at[level] = table_of(level) + index_in(level) * entry_bytes();
@@ -153,7 +154,7 @@ uint32_t field_value(uint32_t frame, enum rules_kind kind)
 
 void field_invlpg(uint32_t bytes)
 {
-	if (field.format == RULES_4LEVEL)
+	if (field.format >= RULES_4LEVEL)
 		invlpg64(field.va + bytes);
 	else
 		invlpg((uint32_t)field.va + bytes);

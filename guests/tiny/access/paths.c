@@ -7,7 +7,8 @@
 #define PTE_PAT (1ull << 7) /* level 1 */
 #define PTE_PAT_LARGE (1ull << 12)
 #define PTE_AVAILABLE (7ull << 9)
-#define PTE_HIGH_IGNORED (0x7ffull << 52) /* 4-level: bits 62:52 */
+#define PTE_HIGH_IGNORED (0x7ffull << 52) /* 4-level and 5-level: bits 62:52 */
+#define MAX_NARROW 2 /* levels of five: what each does alone the paths of four levels show */
 
 struct path paths[MAX_PATHS];
 static unsigned nr_paths;
@@ -41,12 +42,24 @@ static void add_end(struct path p, unsigned level, unsigned state)
 		add(&p);
 }
 
+/* Are more levels than MAX_NARROW of five narrower than all rights? */
+static bool is_left_out(const struct path *p, unsigned level)
+{
+	unsigned narrow = 0;
+
+	for (unsigned l = level; l <= field.levels; l++)
+		narrow += p->state[l] != (STATE_W | STATE_U);
+	return field.format == RULES_5LEVEL && narrow > MAX_NARROW;
+}
+
 static void add_from(struct path p, unsigned level)
 {
 	unsigned rights = field.format == RULES_2LEVEL ? RIGHTS_2LEVEL : RIGHTS_64BIT;
 
 	for (unsigned state = 0; state < rights; state++) {
 		p.state[level] = (uint8_t)state;
+		if (is_left_out(&p, level))
+			continue;
 		if (level == p.leaf)
 			add(&p);
 		else
@@ -59,7 +72,7 @@ static void add_from(struct path p, unsigned level)
 
 unsigned paths_make(void)
 {
-	unsigned largest = field.format == RULES_4LEVEL ? 3 : 2;
+	unsigned largest = field.format >= RULES_4LEVEL ? 3 : 2;
 
 	nr_paths = 0;
 	for (unsigned leaf = 1; leaf <= largest; leaf++)
@@ -127,7 +140,7 @@ static uint64_t ignored(unsigned level, const struct rules_setting *s, uint64_t 
 {
 	uint64_t may = PTE_A | PTE_D | PTE_AVAILABLE;
 
-	if (field.format == RULES_4LEVEL)
+	if (field.format >= RULES_4LEVEL)
 		may |= PTE_HIGH_IGNORED;
 	if (rules_is_leaf(s, level, entry))
 		may |= PTE_G | (level == 1 ? PTE_PAT : PTE_PAT_LARGE);

@@ -20,7 +20,7 @@ struct path {
 	uint8_t state[RULES_MAX_LEVELS + 1]; /* by level; below what ends the walk: 0 */
 };
 
-#define MAX_PATHS 8192
+#define MAX_PATHS 8448
 
 extern struct path paths[MAX_PATHS];
 

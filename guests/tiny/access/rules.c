@@ -84,7 +84,9 @@ static uint64_t bits(unsigned high, unsigned low)
 
 unsigned rules_levels(enum rules_format format)
 {
-	return format == RULES_4LEVEL ? 4 : 2;
+	static const uint8_t levels[RULES_NR_FORMATS] = { 2, 2, 4, 5 };
+
+	return levels[format];
 }
 
 static unsigned log2_bytes(enum rules_format format, unsigned level)

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum rules_format { RULES_2LEVEL, RULES_PAE, RULES_4LEVEL, RULES_NR_FORMATS };
+enum rules_format { RULES_2LEVEL, RULES_PAE, RULES_4LEVEL, RULES_5LEVEL, RULES_NR_FORMATS };
 enum rules_kind { RULES_READ, RULES_WRITE, RULES_FETCH };
 
-#define RULES_MAX_LEVELS 4
+#define RULES_MAX_LEVELS 5
 
 /* The processor and its registers. */
 struct rules_setting {

@@ -26,7 +26,8 @@ struct result {
 void step_set_registers(const struct rules_setting *s, bool with_pge)
 {
 	uint32_t cr4 = (s->smep ? CR4_SMEP : 0) | (s->smap ? CR4_SMAP : 0) |
-		       (s->pse ? CR4_PSE : 0) | (s->format == RULES_2LEVEL ? 0 : CR4_PAE);
+		       (s->pse ? CR4_PSE : 0) | (s->format == RULES_2LEVEL ? 0 : CR4_PAE) |
+		       (s->format == RULES_5LEVEL ? CR4_LA57 : 0);
 	uint64_t efer = rdmsr(MSR_EFER);
 
 	setting = *s;
@@ -91,7 +92,7 @@ static struct result do_access(const struct rules_access *a)
 		.kind = (enum access_kind)a->kind,
 		.user = a->user,
 		.ac = a->ac,
-		.code64 = field.format == RULES_4LEVEL,
+		.code64 = field.format >= RULES_4LEVEL,
 	};
 	struct result s;
 

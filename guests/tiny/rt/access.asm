@@ -6,7 +6,7 @@
 	BITS 32
 %include "layout.inc"
 
-	GLOBAL access_run, access_run64, access_load_cr3, access_invlpg64, access_user_page
+	GLOBAL access_run, access_run64, access_load_cr3, access_load_cr4, access_invlpg64, access_user_page
 	GLOBAL access_pf32, access_gp32, access_back32
 	GLOBAL access_pf64, access_gp64, access_back64
 	GLOBAL access_result
@@ -134,6 +134,13 @@ access_load_cr3:
 	ENTER_ACCESS
 	mov	eax, [esp + 20]
 	mov	cr3, eax
+	jmp	finish
+
+; void access_load_cr4(cr4)
+access_load_cr4:
+	ENTER_ACCESS
+	mov	eax, [esp + 20]
+	mov	cr4, eax
 	jmp	finish
 
 ; void access_invlpg64(address_low, address_high)

@@ -14,7 +14,7 @@
 #define FLAGS_FIXED 2u
 #define FLAGS_AC (1u << 18)
 
-const char *const paging_mode_name[NR_PAGING_MODES] = { "32", "pae", "long" };
+const char *const paging_mode_name[NR_PAGING_MODES] = { "32", "pae", "long", "la57" };
 
 static uint8_t pool[POOL_PAGES][PAGE] __attribute__((aligned(4096)));
 static unsigned pool_used;
@@ -23,6 +23,7 @@ extern uint8_t access_user_page[];
 void access_run(uint32_t kind, uint32_t va, uint32_t user, uint32_t flags);
 void access_run64(uint32_t kind, uint32_t low, uint32_t high, uint32_t user, uint32_t flags);
 void access_load_cr3(uint32_t cr3);
+void access_load_cr4(uint32_t cr4);
 void access_invlpg64(uint32_t low, uint32_t high);
 void access_pf32(void);
 void access_gp32(void);
@@ -45,12 +46,17 @@ static uint32_t new_table(void)
 bool paging_possible(enum paging_mode mode)
 {
 	const uint32_t pse = 1u << 3, pae = 1u << 6, nx = 1u << 20, lm = 1u << 29;
+	const uint32_t la57 = 1u << 16;
 
 	if (mode == PAGING_32)
 		return cpuid(1, 0).d & pse;
 	if (!(cpuid(1, 0).d & pae) || !(cpuid(0x80000001, 0).d & nx))
 		return false;
-	return mode == PAGING_PAE || cpuid(0x80000001, 0).d & lm;
+	if (mode == PAGING_PAE)
+		return true;
+	if (mode == PAGING_LA57 && !(cpuid(0, 0).a >= 7 && (cpuid(7, 0).c & la57)))
+		return false;
+	return cpuid(0x80000001, 0).d & lm;
 }
 
 uint64_t paging_read(const struct paging *p, uint32_t at)
@@ -83,7 +89,7 @@ static uint32_t entry_in(const struct paging *p, uint32_t table, uint32_t va, un
 {
 	if (p->mode == PAGING_32)
 		return table + (va >> (2 + level * 10) & 1023) * 4;
-	if (level == 4)
+	if (level >= 4)
 		return table;
 	return table + (va >> (3 + level * 9) & 511) * 8;
 }
@@ -162,13 +168,15 @@ void paging_on(const struct paging *p)
 {
 	uint64_t efer = rdmsr(MSR_EFER) & ~(uint64_t)(EFER_LME | EFER_NXE);
 
-	write_cr4(p->mode == PAGING_32 ? CR4_PSE : CR4_PAE);
+	write_cr4(p->mode == PAGING_32	   ? CR4_PSE
+		  : p->mode == PAGING_LA57 ? CR4_PAE | CR4_LA57
+					   : CR4_PAE);
 	if (p->mode != PAGING_32)
-		wrmsr(MSR_EFER, efer | EFER_NXE | (p->mode == PAGING_LONG ? EFER_LME : 0));
+		wrmsr(MSR_EFER, efer | EFER_NXE | (p->mode >= PAGING_LONG ? EFER_LME : 0));
 	write_cr3(p->root);
 	write_cr0(read_cr0() | CR0_PG | CR0_WP);
-	segments_load(p->mode == PAGING_LONG);
-	catch_faults(p->mode == PAGING_LONG);
+	segments_load(p->mode >= PAGING_LONG);
+	catch_faults(p->mode >= PAGING_LONG);
 }
 
 void paging_off(void)
@@ -206,6 +214,12 @@ bool access_as(const struct access_as *as, uint64_t va)
 bool load_cr3(uint32_t cr3)
 {
 	access_load_cr3(cr3);
+	return access_result.vector == NO_TRAP;
+}
+
+bool load_cr4(uint32_t cr4)
+{
+	access_load_cr4(cr4);
 	return access_result.vector == NO_TRAP;
 }
 

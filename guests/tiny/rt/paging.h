@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables of all three formats for 32-bit code: 2-level, PAE, and 4-level by way of
+ * Page tables of all formats for 32-bit code: 2-level, PAE, and 4-level and 5-level by way of
  * compatibility mode. Tables come from a small pool in the identity-mapped first 16 MiB.
  */
 #ifndef TINY_PAGING_H
@@ -21,12 +21,13 @@
 #define PAGE 4096u
 #define IDENTITY_END 0x1000000u /* supervisor, writable, large pages */
 
-enum paging_mode { PAGING_32, PAGING_PAE, PAGING_LONG, NR_PAGING_MODES };
+/* From PAGING_LONG on in IA-32e mode. */
+enum paging_mode { PAGING_32, PAGING_PAE, PAGING_LONG, PAGING_LA57, NR_PAGING_MODES };
 extern const char *const paging_mode_name[NR_PAGING_MODES];
 
 struct paging {
 	enum paging_mode mode;
-	unsigned levels; /* 2, 3, 4; level 1 holds the PTEs */
+	unsigned levels; /* 2 to 5; level 1 holds the PTEs */
 	uint32_t large; /* bytes of a page that a level 2 entry maps */
 	uint32_t root; /* for CR3 */
 };
@@ -73,7 +74,7 @@ extern volatile struct access_result access_result;
 /* Make one 4-byte access, as ring 3 if `user`; access_result tells. True: no fault. */
 bool access(enum access_kind kind, uint32_t va, bool user);
 
-/* The same by 64-bit code, anywhere (PAGING_LONG only). */
+/* The same by 64-bit code, anywhere (from PAGING_LONG on). */
 bool access64(enum access_kind kind, uint64_t va);
 
 /* The same with all that there is to choose: code64 as access64(), ac: EFLAGS.AC is set. A
@@ -84,10 +85,11 @@ struct access_as {
 };
 bool access_as(const struct access_as *as, uint64_t va);
 
-/* MOV to CR3, which may fault as an access may. */
+/* MOV to CR3, CR4, which may fault as an access may. */
 bool load_cr3(uint32_t cr3);
+bool load_cr4(uint32_t cr4);
 
-/* INVLPG by 64-bit code (PAGING_LONG only). */
+/* INVLPG by 64-bit code (from PAGING_LONG on). */
 void invlpg64(uint64_t va);
 
 #endif

@@ -167,6 +167,7 @@ static inline void mmio_write(uint32_t addr, uint32_t v)
 #define CR4_PAE (1u << 5)
 #define CR4_PGE (1u << 7)
 #define CR4_OSFXSR (1u << 9)
+#define CR4_LA57 (1u << 12)
 #define CR4_SMEP (1u << 20)
 #define CR4_SMAP (1u << 21)
 #define MSR_EFER 0xc0000080u
