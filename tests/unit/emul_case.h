@@ -40,7 +40,6 @@ struct emul_bed {
 	bool no_segment_faults; /* this CPU has none: leave such cases out */
 	/* Updates of memory ask for write access last, with the flags already changed. */
 	bool updates_write_late;
-	uint64_t shifts_undefined; /* flags, beside what emul_undefined_flags() says */
 	bool stays_in_code; /* leave out branches to anything but `code` */
 	/* Real mode: the exception that ends a case leaves its frame below SP. */
 	bool frames_on_stack;

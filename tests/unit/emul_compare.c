@@ -35,7 +35,7 @@ uint64_t emul_undefined_flags(const struct insn *i)
 		{ INSN_AND, INSN_AND, RFLAGS_AF },
 		{ INSN_XOR, INSN_XOR, RFLAGS_AF },
 		{ INSN_TEST, INSN_TEST, RFLAGS_AF },
-		{ INSN_SHL, INSN_SHRD, RFLAGS_AF }, /* the rest as this CPU does */
+		{ INSN_SHL, INSN_SHRD, RFLAGS_AF }, /* and OF: undefined_overflow() */
 		{ INSN_IMUL, INSN_IMUL_WIDE, RFLAGS_SF | RFLAGS_ZF | RFLAGS_AF | RFLAGS_PF },
 		{ INSN_DIV, INSN_IDIV, ARITH },
 		{ INSN_BT, INSN_BTC, RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF },
@@ -221,15 +221,29 @@ static bool same_fault(const struct run *r)
 	return true;
 }
 
+/* OF is defined for shifts by one only; by nothing they change no flag. Some processors compute it
+ * for others too, and some from the OF that was there before. */
+static uint64_t undefined_overflow(const struct run *r)
+{
+	const struct insn *i = &r->t->insn;
+	const uint8_t *operand = i->desc->opnd;
+	enum emul_operand last = operand[2] ? operand[2] : operand[1];
+	uint64_t count = last == OPN_IMM8U ? i->imm : last == OPN_CL ? r->t->regs.gpr[REG_RCX] : 1;
+
+	if (i->op < INSN_ROL || i->op > INSN_SHRD)
+		return 0;
+	count &= i->op_size == 8 ? 63 : 31;
+	return count > 1 ? RFLAGS_OF : 0;
+}
+
 /* A fault in the middle of a repeated comparison: Intel restores the flags from before (SDM
  * Vol. 2B, REP), AMD keeps those of the last iteration. */
 static uint64_t unpredictable_flags(const struct run *r)
 {
 	const struct insn *i = &r->t->insn;
-	bool shift = i->op >= INSN_ROL && i->op <= INSN_SHRD;
 
 	if (r->res == EMUL_OK)
-		return emul_undefined_flags(i) | (shift ? r->bed->shifts_undefined : 0);
+		return emul_undefined_flags(i) | undefined_overflow(r);
 	if (r->bed->updates_write_late && updates_memory(i))
 		return ARITH;
 	return i->op == INSN_CMPS || i->op == INSN_SCAS ? ARITH : 0;
