@@ -69,6 +69,9 @@ bool emul_encode(struct emul_case *t, unsigned mode, const struct emul_variant *
 /* Where bed->code holds the case's bytes. */
 uint8_t *emul_case_code(const struct emul_case *t, const struct emul_bed *bed);
 
+/* Linear address of what a push of the operand size writes. */
+uint64_t emul_stack_slot(const struct emul_case *t);
+
 /* Put the memory operand at linear address `target` or close to it, by registers or
  * displacement. Returns where it is. */
 uint64_t emul_aim_operand(struct emul_case *t, uint64_t target);
