@@ -3,7 +3,7 @@
 #
 # Variables: CROSS_COMPILE= (toolchain prefix), WERROR=0 (warnings don't stop the build),
 # LTO=0 (links in a second, not ten; each exit costs a tenth more), V=1 (show commands),
-# ISO_CMDLINE=, ISO_MODULES= (see the target iso), BED=, MODEL= (see the target run).
+# ISO_CMDLINE=, ISO_MODULES= (see the target iso), BED=, MODEL=, GUESTS= (see the target run).
 #
 # Directories hand in parts of their own by fragments: tests/unit/AREA.mk names unit tests
 # (UNIT += NAME, NAME_SRCS := ...); the others (below) may add targets, append to
@@ -145,7 +145,7 @@ unit: $(UNIT:%=$(B)/unit/%) ## build and run the unit tests on the host (one: ma
 
 # --- checks ---------------------------------------------------------------------------
 
-lint: ## include matrix, headers stand alone, format, static analysis
+lint: ## include matrix, vendor-neutral code, headers stand alone, format, static analysis
 	@PYTHON=$(PYTHON) tests/lint/lint.sh $(B)
 
 CHECK_STEPS := all lint unit

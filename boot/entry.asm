@@ -50,6 +50,7 @@ SEL_DATA	equ 0x10
 global boot_entry
 global boot_stack_guard
 global boot_stack_top
+global boot_pml4
 extern hv_main
 
 section .boot progbits alloc exec nowrite align=16

@@ -8,6 +8,7 @@
 #include "hv/cpuid.h"
 
 #include "hv/fpu.h"
+#include "hv/pv.h"
 #include "hv/string.h"
 #include "hv/timer.h"
 #include "hv/vendor.h"
@@ -24,7 +25,9 @@
 #define LEAF1_ECX_ADD (BIT(21) | BIT(24) | BIT(31))
 #define LEAF1_ECX_OSXSAVE BIT(27)
 
-/* Leaf 1 EDX. Not offered: PSN, DS, ACPI (thermal), HTT (one thread), TM, PBE. */
+/* Leaf 1 EDX. Not offered: PSN, DS, ACPI (thermal), TM, PBE. HTT (28) says that there is more
+ * than one vCPU. */
+#define LEAF1_EDX_HTT BIT(28)
 #define LEAF1_EDX                                                                           \
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ | BIT(3) /* PSE */ |         \
 	 BIT(4) /* TSC */ | BIT(5) /* MSR */ | BIT(6) /* PAE */ | BIT(7) /* MCE */ |        \
@@ -52,25 +55,25 @@
 /* Leaf 0xd subleaf 1 EAX: XSAVEOPT, XGETBV(1). Not offered: XSAVEC, XSAVES (IA32_XSS). */
 #define LEAF_D1_EAX (BIT(0) | BIT(2))
 
-/* Leaf 0x80000001 ECX. Not offered: CMP_LEGACY, SVM (2), EXTAPIC, OSVW, IBS, SKINIT, WDT,
+/* Leaf 0x80000001 ECX. CMP_LEGACY (1) goes with HTT. Not offered: SVM (2), EXTAPIC, OSVW, IBS, SKINIT, WDT,
  * LWP, NODEID, TOPOEXT, performance counters, MWAITX. */
 #define EXT1_ECX                                                                   \
 	(BIT(0) /* LAHF */ | BIT(4) /* CR8 by LOCK MOV CR0 */ | BIT(5) /* ABM */ | \
 	 BIT(6) /* SSE4A */ | BIT(7) /* MISALIGNSSE */ | BIT(8) /* PREFETCHW */ |  \
 	 BIT(11) /* XOP */ | BIT(16) /* FMA4 */ | BIT(21) /* TBM */)
+#define EXT1_ECX_CMP_LEGACY BIT(1)
 /* 0x80000001 EDX: what leaf 1 has below bit 25, and AMD's own. Not offered: FFXSR (25). */
-#define EXT1_EDX                                                                   \
-	((LEAF1_EDX & 0x0183f3ff) | BIT(11) /* SYSCALL */ | BIT(20) /* NX */ |     \
-	 BIT(22) /* MMXEXT */ | BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | \
-	 BIT(29) /* LM */ | BIT(30) /* 3DNOWEXT */ | BIT(31) /* 3DNOW */)
+#define EXT1_EDX                                                                                 \
+	((LEAF1_EDX & 0x0183f3ff) | EXT1_EDX_SYSCALL | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ | \
+	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */ |                   \
+	 BIT(30) /* 3DNOWEXT */ | BIT(31) /* 3DNOW */)
+#define EXT1_EDX_SYSCALL BIT(11)
 #define EXT7_EDX BIT(8) /* invariant TSC */
 #define EXT8_EBX (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
 
 #define LEAF_KVM 0x40000000u
 #define LEAF_KVM_FEATURES 0x40000001u
 #define KVM_SIGNATURE "KVMKVMKVM\0\0\0"
-/* CLOCKSOURCE, NOP_IO_DELAY, CLOCKSOURCE2, and: the clock needs no correction between vCPUs. */
-#define KVM_FEATURES (BIT(0) | BIT(1) | BIT(3) | BIT(24))
 
 /* Our own: a guest may read its exit counters, so that a benchmark in it is exact. */
 #define LEAF_XIHV 0x40000100u
@@ -242,6 +245,12 @@ static uint64_t arch_capabilities(void)
 	return rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAPABILITIES_OFFERED;
 }
 
+/* By the end of the vendor's name. */
+static bool is_amd_or_hygon(void)
+{
+	return basic[0].ecx == 0x444d4163 /* "cAMD" */ || basic[0].ecx == 0x656e6975 /* "uine" */;
+}
+
 void guest_cpuid_init(void)
 {
 	struct cpuid_regs ext1;
@@ -253,8 +262,8 @@ void guest_cpuid_init(void)
 	ext1 = ext[1];
 	guest_features.rdtscp = ext1.edx & BIT(27);
 	guest_features.page1g = ext1.edx & BIT(26);
-	guest_features.amd = basic[0].ecx == 0x444d4163 /* "cAMD" */ ||
-			     basic[0].ecx == 0x656e6975 /* "uine", Hygon */;
+	guest_features.msrs_k7 = is_amd_or_hygon();
+	guest_features.syscall_32 = is_amd_or_hygon();
 	guest_features.arch_capabilities = arch_capabilities();
 	guest_features.has_arch_capabilities = basic[7].edx & LEAF7_EDX_ARCH_CAPABILITIES;
 	guest_features.cr4 = cr4_bits();
@@ -263,11 +272,25 @@ void guest_cpuid_init(void)
 	guest_features.efer |= ext1.edx & BIT(20) ? EFER_NXE : 0;
 }
 
+/* Topology: one thread a core, all cores in one package. Bits of an APIC ID that tell the
+ * cores apart, and how many IDs that makes. */
+static unsigned core_bits(const struct vcpu *v)
+{
+	return v->vm->nr_vcpus > 1 ? 32 - __builtin_clz(v->vm->nr_vcpus - 1) : 0;
+}
+
+static uint32_t apic_ids(const struct vcpu *v)
+{
+	return 1u << core_bits(v);
+}
+
 static struct cpuid_regs leaf_1(const struct vcpu *v)
 {
 	struct cpuid_regs r = basic[1];
 
-	r.ebx |= v->id << 24 | 1u << 16;
+	r.ebx |= v->id << 24 | apic_ids(v) << 16;
+	if (v->vm->nr_vcpus > 1)
+		r.edx |= LEAF1_EDX_HTT;
 	if (v->cr4 & CR4_OSXSAVE)
 		r.ecx |= LEAF1_ECX_OSXSAVE;
 	return r;
@@ -284,7 +307,45 @@ static struct cpuid_regs leaf_xsave(uint32_t subleaf)
 	return r;
 }
 
-/* Topology: one thread a core, all cores in one package. */
+static struct cpuid_regs leaf_caches(const struct vcpu *v, uint32_t subleaf)
+{
+	struct cpuid_regs r = { 0 };
+
+	if (subleaf < NR_CACHES)
+		r = caches[subleaf];
+	if (r.eax)
+		r.eax |= (apic_ids(v) - 1) << 26;
+	return r;
+}
+
+/* The extended leaves have words for several cores as well (APM Vol. 3, Fn8000_0001 and Fn8000_0008
+ * ECX), where the leaves that go with them are AMD's. */
+static bool ext_leaves_say_cores(const struct vcpu *v)
+{
+	return guest_features.msrs_k7 && v->vm->nr_vcpus > 1;
+}
+
+/* A processor may have SYSCALL in 64-bit mode only, and says so. */
+static struct cpuid_regs leaf_ext1(struct vcpu *v)
+{
+	struct cpuid_regs r = ext[1];
+
+	if (!guest_features.syscall_32 && vendor->get_mode(v) != 8)
+		r.edx &= ~(uint32_t)EXT1_EDX_SYSCALL;
+	if (ext_leaves_say_cores(v))
+		r.ecx |= EXT1_ECX_CMP_LEGACY;
+	return r;
+}
+
+static struct cpuid_regs leaf_ext8(const struct vcpu *v)
+{
+	struct cpuid_regs r = ext[8];
+
+	if (ext_leaves_say_cores(v))
+		r.ecx = core_bits(v) << 12 | (v->vm->nr_vcpus - 1);
+	return r;
+}
+
 static struct cpuid_regs leaf_topology(const struct vcpu *v, uint32_t subleaf)
 {
 	struct cpuid_regs r = { .ecx = subleaf, .edx = v->id };
@@ -293,7 +354,7 @@ static struct cpuid_regs leaf_topology(const struct vcpu *v, uint32_t subleaf)
 		r.ebx = 1;
 		r.ecx |= 1u << 8;
 	} else if (subleaf == 1) {
-		r.eax = v->vm->nr_vcpus > 1 ? 32 - __builtin_clz(v->vm->nr_vcpus - 1) : 0;
+		r.eax = core_bits(v);
 		r.ebx = v->vm->nr_vcpus;
 		r.ecx |= 2u << 8;
 	}
@@ -321,7 +382,7 @@ static struct cpuid_regs leaf_exits(const struct vcpu *v, uint32_t reason)
 				    .edx = (uint32_t)(v->exits.count[reason] >> 32) };
 }
 
-struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
 	const struct cpuid_regs none = { 0 };
 
@@ -329,7 +390,7 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 	case 1:
 		return leaf_1(v);
 	case 4:
-		return subleaf < NR_CACHES ? caches[subleaf] : none;
+		return leaf_caches(v, subleaf);
 	case 7: /* its last subleaf is 0 */
 		return subleaf ? none : basic[7];
 	case 0xb:
@@ -339,12 +400,16 @@ struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subl
 	case LEAF_KVM:
 		return leaf_kvm();
 	case LEAF_KVM_FEATURES:
-		return (struct cpuid_regs){ .eax = KVM_FEATURES };
+		return (struct cpuid_regs){ .eax = pv_cpuid(v->vm) };
 	case LEAF_XIHV:
 		return (struct cpuid_regs){ LEAF_XIHV_EXITS, XIHV_SIGNATURE, XIHV_SIGNATURE,
 					    XIHV_SIGNATURE };
 	case LEAF_XIHV_EXITS:
 		return leaf_exits(v, subleaf);
+	case LEAF_EXT + 1:
+		return leaf_ext1(v);
+	case LEAF_EXT + 8:
+		return leaf_ext8(v);
 	}
 	/* the others have no subleaves: ECX means nothing */
 	if (leaf < NR_BASIC)

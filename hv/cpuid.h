@@ -15,7 +15,9 @@ struct guest_features {
 	unsigned linear_bits; /* that MSRs hold: the processor's, whether it is offered or not */
 	uint64_t cr4, efer, xcr0; /* bits that a guest may set */
 	uint64_t arch_capabilities; /* MSR, where has_arch_capabilities */
-	bool rdtscp, page1g, amd, has_arch_capabilities;
+	bool rdtscp, page1g, has_arch_capabilities;
+	bool msrs_k7; /* MSRs 0xc001xxxx */
+	bool syscall_32; /* SYSCALL in legacy and compatibility mode */
 };
 
 extern struct guest_features guest_features;
@@ -24,6 +26,6 @@ extern struct guest_features guest_features;
 void guest_cpuid_init(void);
 
 /* What CPUID returns to `v`. */
-struct cpuid_regs guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t subleaf);
+struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
 #endif

@@ -108,11 +108,36 @@ struct ram_write {
 	unsigned size;
 };
 
+/* As a processor's are, other vCPUs see an aligned write of up to 8 bytes whole or not at all (SDM
+ * Vol. 3A 8.1.1). */
+static bool is_aligned(const void *host, unsigned size)
+{
+	return ((uintptr_t)host & (size - 1)) == 0;
+}
+
+static bool store_at_once(void *host, const struct ram_write *w)
+{
+	switch (w->size) {
+	case 2:
+		__atomic_store_n((uint16_t *)host, *(const uint16_t *)w->buf, __ATOMIC_RELEASE);
+		return true;
+	case 4:
+		__atomic_store_n((uint32_t *)host, *(const uint32_t *)w->buf, __ATOMIC_RELEASE);
+		return true;
+	case 8:
+		__atomic_store_n((uint64_t *)host, *(const uint64_t *)w->buf, __ATOMIC_RELEASE);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void store(void *host, void *arg)
 {
 	const struct ram_write *w = arg;
 
-	memcpy(host, w->buf, w->size);
+	if (!is_aligned(host, w->size) || !store_at_once(host, w))
+		memcpy(host, w->buf, w->size);
 }
 
 /* False: the RAM has gone since it was resolved. */

@@ -12,10 +12,9 @@
 #include "hv/errno.h"
 #include "hv/guest_io.h"
 #include "hv/guest_msr.h"
+#include "hv/pv.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
-
-#define KVM_ENOSYS UINT64_C(1000) /* what KVM's hypercall ABI returns, negative */
 
 /* The access that a page-fault error code speaks of; AC lets an explicit supervisor data
  * access through SMAP, an access from CPL 3 (implicit: a descriptor table) never. */
@@ -251,12 +250,17 @@ inline_at_link void exit_io(struct vcpu *v, uint16_t port, unsigned size, bool i
 
 void exit_hypercall(struct vcpu *v, unsigned len)
 {
-	if (vendor->get_cpl(v) == 0) {
-		v->regs.gpr[REG_RAX] = -KVM_ENOSYS;
-		vcpu_skip(v, len);
-	} else {
+	uint64_t *gpr = v->regs.gpr;
+	uint64_t mask = vendor->get_mode(v) == 8 ? UINT64_MAX : UINT32_MAX;
+	const uint64_t arg[4] = { gpr[REG_RBX] & mask, gpr[REG_RCX] & mask, gpr[REG_RDX] & mask,
+				  gpr[REG_RSI] & mask };
+
+	if (vendor->get_cpl(v) != 0) {
 		vcpu_inject_ud(v);
+		return;
 	}
+	gpr[REG_RAX] = pv_hypercall(v, gpr[REG_RAX] & mask, arg) & mask;
+	vcpu_skip(v, len);
 }
 
 void exit_instruction(struct vcpu *v, enum insn_op op, unsigned len)
@@ -291,5 +295,5 @@ void exit_shutdown(struct vcpu *v)
 void exit_failed_entry(struct vcpu *v, const char *why)
 {
 	vendor->dump(v);
-	vm_kill(v, "the processor refused its state: %s", why);
+	vm_kill(v, "the processor refused to enter it: %s", why);
 }

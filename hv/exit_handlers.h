@@ -37,7 +37,7 @@ void exit_hlt(struct vcpu *v, unsigned len);
 /* IN or OUT of EAX; string forms go to vcpu_emulate_string_io. */
 void exit_io(struct vcpu *v, uint16_t port, unsigned size, bool in, unsigned len);
 
-/* VMCALL, VMMCALL: KVM's hypercalls; none is offered, so -KVM_ENOSYS. */
+/* VMCALL, VMMCALL: KVM's hypercalls (hv/pv.h). */
 void exit_hypercall(struct vcpu *v, unsigned len);
 
 /* An instruction that the back end must intercept and that needs no operands from it is

@@ -10,6 +10,7 @@
 
 #include "hv/print.h"
 #include "hv/string.h"
+#include "hv/pv.h"
 #include "hv/words.h"
 #include "mmu/mmu.h"
 
@@ -78,8 +79,6 @@ static const char *read_vcpus(struct guest_config *g, struct word value)
 		g->vcpus = (unsigned)n;
 		return NULL;
 	}
-	if (VM_MAX_VCPUS == 1)
-		return "1, the number of vCPUs that a guest can have";
 	snprintf(expected, sizeof(expected), "a number from 1 to %d", VM_MAX_VCPUS);
 	return expected;
 }
@@ -101,24 +100,32 @@ static const char *read_engine(struct guest_config *g, struct word value)
 	return expected;
 }
 
-/* The bit of an engine's option by name; 0: no such. */
-static unsigned option_bit(struct word w)
+/* Two tables of words, a bit each: the engine's, then the paravirtual ones. */
+#define NR_OPTIONS ((unsigned)MMU_NR_OPTIONS + PV_NR_FEATURES)
+
+static const char *option_name(unsigned i)
 {
-	for (unsigned i = 0; i < MMU_NR_OPTIONS; i++)
-		if (word_is(w, mmu_option_name[i]))
-			return 1u << i;
-	return 0;
+	return i < MMU_NR_OPTIONS ? mmu_option_name[i] : pv_feature_name[i - MMU_NR_OPTIONS];
+}
+
+/* Its number by name; NR_OPTIONS: no such. */
+static unsigned find_option(struct word w)
+{
+	unsigned i = 0;
+
+	while (i < NR_OPTIONS && !word_is(w, option_name(i)))
+		i++;
+	return i;
 }
 
 static const char *options_expected(void)
 {
-	static char expected[120];
+	static char expected[160];
 	size_t at = 0;
 
-	for (unsigned i = 0; i < MMU_NR_OPTIONS && at < sizeof(expected); i++)
+	for (unsigned i = 0; i < NR_OPTIONS && at < sizeof(expected); i++)
 		at += (size_t)snprintf(expected + at, sizeof(expected) - at, "%s%s",
-				       i ? ", " : "words joined by '+' out of ",
-				       mmu_option_name[i]);
+				       i ? ", " : "words joined by '+' out of ", option_name(i));
 	return expected;
 }
 
@@ -128,17 +135,18 @@ static const char *read_without(struct guest_config *g, struct word value)
 	unsigned without = 0;
 
 	for (unsigned from = 0, i = 0; i <= value.len; i++) {
-		unsigned bit;
+		unsigned option;
 
 		if (i < value.len && value.s[i] != '+')
 			continue;
-		bit = option_bit((struct word){ value.s + from, i - from });
-		if (!bit)
+		option = find_option((struct word){ value.s + from, i - from });
+		if (option == NR_OPTIONS)
 			return options_expected();
-		without |= bit;
+		without |= 1u << option;
 		from = i + 1;
 	}
-	g->without = without;
+	g->without = without & ((1u << MMU_NR_OPTIONS) - 1);
+	g->without_pv = without >> MMU_NR_OPTIONS;
 	return NULL;
 }
 

@@ -16,7 +16,7 @@
 #include "hv/compiler.h"
 
 #define VM_MAX 8
-#define VM_MAX_VCPUS 1 /* guest SMP comes with its INIT-SIPI support */
+#define VM_MAX_VCPUS 8
 #define VM_NAME_MAX 16 /* NUL included */
 #define VM_MAX_MODULES 16
 #define VM_MEM_MIN (UINT64_C(8) << 20) /* bytes */
@@ -33,7 +33,8 @@ struct guest_config {
 	uint64_t mem; /* bytes, a multiple of 2 MiB */
 	unsigned vcpus;
 	char engine[16]; /* mmu=; "" for the default */
-	unsigned without; /* without=: enum mmu_option, what the engine leaves out */
+	unsigned without; /* without=: enum mmu_option, what the engine leaves out, ... */
+	unsigned without_pv; /* ... and enum pv_feature, what is not offered */
 	bool debugexit; /* port 0xf4 ends the guest */
 	struct guest_module kernel; /* file is never NULL in an accepted config */
 	struct guest_module initrd; /* file NULL: none */

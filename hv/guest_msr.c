@@ -10,6 +10,7 @@
 #include "hv/control_regs.h"
 #include "hv/cpu.h"
 #include "hv/cpuid.h"
+#include "hv/pv.h"
 #include "hv/pvclock.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
@@ -23,38 +24,38 @@
 /* Read as `value`; a write is taken and has no effect. First match counts. */
 static const struct constant_msr {
 	uint32_t first, last;
-	bool amd_only;
 	uint64_t value;
 } constants[] = {
-	{ MSR_P5_MC_ADDR, MSR_P5_MC_TYPE, false, 0 },
-	{ MSR_PLATFORM_ID, MSR_PLATFORM_ID, false, 0 },
-	{ MSR_UCODE_REV, MSR_UCODE_REV, false, 0x01000065 }, /* new enough for any erratum check */
-	{ MSR_MCG_CAP, MSR_MCG_CAP, false, MC_BANKS },
-	{ MSR_MCG_CTL, MSR_MCG_CTL, false, 0 },
-	{ MSR_DEBUGCTL, MSR_DEBUGCTL, false, 0 },
-	{ MSR_LASTBRANCHFROM, MSR_LASTINTTO, false, 0 },
-	{ MSR_MC0_CTL, MSR_MC0_CTL + 4 * MC_BANKS - 1, false, 0 },
-	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, true, 0 },
-	{ MSR_SYSCFG, MSR_SYSCFG, true, 0 },
-	{ MSR_HWCR, MSR_HWCR, true, HWCR_TSC_FREQ_SEL },
-	{ MSR_IORR_BASE0, MSR_TOP_MEM2, true, 0 },
-	{ MSR_NB_CFG, MSR_NB_CFG, true, 0 },
-	{ MSR_INT_PENDING, MSR_INT_PENDING, true, 0 },
-	{ MSR_MMIO_CONF_BASE, MSR_MMIO_CONF_BASE, true, 0 },
-	{ MSR_VM_CR, MSR_VM_CR, true, VM_CR_SVMDIS | VM_CR_LOCK },
-	{ MSR_IGNNE, MSR_IGNNE, true, 0 },
-	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, true, 0 },
-	{ MSR_PERF_CTL0, MSR_PERF_CTR5, true, 0 },
-	{ MSR_LS_CFG, MSR_BU_CFG, true, 0 },
-	{ MSR_DE_CFG, MSR_DE_CFG, true, BIT(1) }, /* LFENCE is serializing */
-	{ MSR_BU_CFG2, MSR_BU_CFG2, true, 0 },
+	{ MSR_P5_MC_ADDR, MSR_P5_MC_TYPE, 0 },
+	{ MSR_PLATFORM_ID, MSR_PLATFORM_ID, 0 },
+	{ MSR_UCODE_REV, MSR_UCODE_REV, 0x01000065 }, /* new enough for any erratum check */
+	{ MSR_MCG_CAP, MSR_MCG_CAP, MC_BANKS },
+	{ MSR_MCG_CTL, MSR_MCG_CTL, 0 },
+	{ MSR_DEBUGCTL, MSR_DEBUGCTL, 0 },
+	{ MSR_LASTBRANCHFROM, MSR_LASTINTTO, 0 },
+	{ MSR_MC0_CTL, MSR_MC0_CTL + 4 * MC_BANKS - 1, 0 },
+	{ MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3, 0 },
+	{ MSR_SYSCFG, MSR_SYSCFG, 0 },
+	{ MSR_HWCR, MSR_HWCR, HWCR_TSC_FREQ_SEL },
+	{ MSR_IORR_BASE0, MSR_TOP_MEM2, 0 },
+	{ MSR_NB_CFG, MSR_NB_CFG, 0 },
+	{ MSR_INT_PENDING, MSR_INT_PENDING, 0 },
+	{ MSR_MMIO_CONF_BASE, MSR_MMIO_CONF_BASE, 0 },
+	{ MSR_VM_CR, MSR_VM_CR, VM_CR_SVMDIS | VM_CR_LOCK },
+	{ MSR_IGNNE, MSR_IGNNE, 0 },
+	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, 0 },
+	{ MSR_PERF_CTL0, MSR_PERF_CTR5, 0 },
+	{ MSR_LS_CFG, MSR_BU_CFG, 0 },
+	{ MSR_DE_CFG, MSR_DE_CFG, BIT(1) }, /* LFENCE is serializing */
+	{ MSR_BU_CFG2, MSR_BU_CFG2, 0 },
 };
 
 static const struct constant_msr *find_constant(uint32_t msr)
 {
+	if (msr >> MSRS_K7_SHIFT == MSRS_K7 && !guest_features.msrs_k7)
+		return NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(constants); i++)
-		if (msr >= constants[i].first && msr <= constants[i].last &&
-		    (guest_features.amd || !constants[i].amd_only))
+		if (msr >= constants[i].first && msr <= constants[i].last)
 			return &constants[i];
 	return NULL;
 }
@@ -163,6 +164,9 @@ static bool read_special(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_KVM_WALL_CLOCK_NEW:
 		*val = v->kvm_wall_clock;
 		return true;
+	case MSR_KVM_STEAL_TIME:
+		*val = v->kvm_steal_time;
+		return pv_has_steal_time(v->vm);
 	default:
 		return vendor->get_msr(v, msr, val);
 	}
@@ -226,6 +230,8 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
 		return pvclock_set_wall_clock(v, val);
+	case MSR_KVM_STEAL_TIME:
+		return pv_has_steal_time(v->vm) && steal_time_set(v, val);
 	case MSR_LSTAR:
 	case MSR_CSTAR:
 	case MSR_FS_BASE:

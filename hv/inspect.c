@@ -113,7 +113,11 @@ void inspect_key_registers(char key)
 	(void)key;
 	for (unsigned i = 0; i < nr_vms; i++)
 		for (unsigned j = 0; j < vms[i]->nr_vcpus; j++) {
-			show_vcpu(vms[i]->vcpu[j]);
+			struct vcpu *v = vms[i]->vcpu[j];
+
+			show_vcpu(v);
+			if (!v->cpu)
+				vendor->unload(v);
 			none = false;
 		}
 	if (none)

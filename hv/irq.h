@@ -15,6 +15,7 @@ enum irq_vector {
 	VEC_ISA_LAST = VEC_ISA_BASE + 15,
 	VEC_LAPIC_TIMER = 0xe0,
 	VEC_LAPIC_ERROR = 0xe1,
+	VEC_KICK = 0xf0, /* from another CPU: leave guest mode or HLT */
 	VEC_SPURIOUS = 0xff, /* low four bits set, as old local APICs want it */
 	NR_VECTORS = 256
 };

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of the hypervisor's console: one table. Run loop only, so no lock.
+ * The keys of the hypervisor's console: one table. Boot CPU's run loop only, and the other CPUs
+ * stand still meanwhile; so no lock.
  */
 #include "hv/keys.h"
 
 #include "hv/console.h"
 #include "hv/inspect.h"
 #include "hv/line.h"
+#include "hv/nmi.h"
 #include "hv/power.h"
 #include "hv/print.h"
 #include "hv/shadow.h"
+#include "hv/smp.h"
 #include "hv/stats.h"
 
 static void help(char key);
@@ -203,6 +206,7 @@ static const struct console_key table[] = {
 	{ 'F', toggle_recorder, "start or stop the flight recorder of a guest" },
 	{ 'f', dump_recorder, "dump the flight recorder of a guest" },
 	{ 'p', toggle_background, "hide or show the output of guests without the input" },
+	{ 'N', nmi_key_send, "send this processor an NMI and say where it hit" },
 	{ 'q', power_off, "end everything and power off" },
 	{ 'Q', restart, "end everything and restart the machine" },
 };
@@ -215,7 +219,7 @@ static void help(char key)
 	printk("  ^a^a^a  the input goes to the next guest\n");
 }
 
-void keys_press(uint8_t c)
+static void press(uint8_t c)
 {
 	if (question.fn) {
 		take_answer((char)c);
@@ -230,4 +234,11 @@ void keys_press(uint8_t c)
 		printk("\n"); /* some like to space their screen */
 	else
 		printk("h for help\n");
+}
+
+void keys_press(uint8_t c)
+{
+	smp_stop_others();
+	press(c);
+	smp_resume_others();
 }

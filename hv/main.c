@@ -8,9 +8,10 @@
  *   interrupts local APIC, IOAPIC or 8259, all masked
  *   time       TSC, timers
  *   console    from polled to interrupt driven
- *   guests     the virtualization extension, then what the module lines ask for
+ *   CPUs       the virtualization extension, here and on the others
+ *   guests     what the module lines ask for
  *
- * Boot CPU only, interrupts off.
+ * Boot CPU, interrupts off.
  */
 #include "boot/boot_info.h"
 #include "drivers/host/acpi.h"
@@ -28,6 +29,7 @@
 #include "hv/percpu.h"
 #include "hv/print.h"
 #include "hv/sched.h"
+#include "hv/smp.h"
 #include "hv/timer.h"
 #include "hv/timer_init.h"
 #include "hv/traps.h"
@@ -72,12 +74,15 @@ static void guests_init(void)
 	if (vendor_init())
 		return;
 	guest_cpuid_init();
+	smp_start(memmap.low_page);
 	n = guest_config_parse(guests, &boot_info);
 	if (n == 0)
 		printk("no guest to start: give module lines (see the README)\n");
+	smp_stop_others();
 	for (unsigned i = 0; i < n; i++)
 		if (vm_create(&guests[i]))
 			continue; /* said why; the others start */
+	smp_resume_others();
 }
 
 void hv_main(uint32_t magic, uint32_t info)

@@ -5,7 +5,8 @@
 #include "hv/errno.h"
 #include "hv/string.h"
 
-/* BIOS data, option ROMs, real-mode leftovers, and a later CPU's trampoline. */
+/* BIOS data, option ROMs, real-mode leftovers, and the other CPUs' trampoline. */
+#define CONVENTIONAL_END UINT64_C(0xa0000)
 #define LOW_MEMORY_END (UINT64_C(1) << 20)
 
 static uint64_t region_end(const struct boot_region *r)
@@ -56,6 +57,17 @@ static int add_tables(struct memmap *m, const struct boot_info *bi)
 	return err;
 }
 
+static hpa_t find_low_page(const struct memmap *m)
+{
+	for (unsigned i = m->free.nr; i--;) {
+		uint64_t end = MIN(m->free.r[i].end, CONVENTIONAL_END);
+
+		if (end > PAGE_SIZE && m->free.r[i].start + PAGE_SIZE <= end)
+			return HPA(end - PAGE_SIZE);
+	}
+	return HPA(0);
+}
+
 int memmap_build(struct memmap *m, const struct boot_info *bi, hpa_t image_start, hpa_t image_end,
 		 uint64_t limit)
 {
@@ -72,16 +84,15 @@ int memmap_build(struct memmap *m, const struct boot_info *bi, hpa_t image_start
 		return err;
 
 	m->free = m->ram;
-	err = range_remove(&m->free, 0, LOW_MEMORY_END);
-	if (!err)
-		err = range_remove(&m->free, image_start.v & PAGE_MASK, page_up(image_end.v));
+	err = range_remove(&m->free, image_start.v & PAGE_MASK, page_up(image_end.v));
 	for (i = 0; i < bi->nr_modules && !err; i++) {
 		const struct boot_module *mod = &bi->module[i];
 
 		err = range_remove(&m->free, mod->start.v & PAGE_MASK,
 				   page_up(mod->start.v + mod->size));
 	}
-	return err;
+	m->low_page = find_low_page(m);
+	return err ? err : range_remove(&m->free, 0, LOW_MEMORY_END);
 }
 
 int memmap_take(struct memmap *m, uint64_t bytes, uint64_t limit, hpa_t *out)

@@ -14,6 +14,7 @@ struct memmap {
 	struct range_set ram; /* all of it, also what is not free; whole pages */
 	struct range_set tables; /* ACPI data that we may read; whole pages, outwards */
 	struct range_set free;
+	hpa_t low_page; /* below 640 KiB, and nobody's: the other CPUs' trampoline; 0: none */
 };
 
 /*

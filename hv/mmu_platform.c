@@ -65,15 +65,16 @@ void mmu_hw_flush_page(struct mmu_vcpu *v, gva_t va)
 	insn_cache_flush_page(to_vcpu(v)->icache, va.v);
 }
 
-/*
- * One host CPU, handlers run to completion: whoever calls this, no vCPU is in guest mode,
- * so all that is left to do is a flush at the next entry of each.
- */
+/* All are asked before one is waited for. Who waits for the MMU's lock is not in guest mode, so
+ * waiting for the others with the lock held ends. */
 void mmu_shootdown(struct mmu *m, const struct mmu_vcpu *except)
 {
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		if (m->vcpus[i] != except)
-			mmu_hw_flush(m->vcpus[i]);
+			vcpu_ask_flush(to_vcpu(m->vcpus[i]));
+	for (unsigned i = 0; i < m->nr_vcpus; i++)
+		if (m->vcpus[i] != except)
+			vcpu_wait_flush(to_vcpu(m->vcpus[i]));
 }
 
 void mmu_lock(struct mmu *m)

@@ -93,7 +93,9 @@
 #define MSR_TSC_AUX 0xc0000103u
 #define MSR_TSC_RATIO 0xc0000104u
 
-/* AMD (APM Vol. 2 appendix A; BKDG/PPR where named there) */
+/* AMD's own since the K7: 0xc001xxxx (APM Vol. 2 appendix A; BKDG/PPR where named there) */
+#define MSRS_K7_SHIFT 16
+#define MSRS_K7 0xc001u
 #define MSR_K7_EVNTSEL0 0xc0010000u
 #define MSR_K7_EVNTSEL3 0xc0010003u
 #define MSR_K7_PERFCTR0 0xc0010004u

@@ -4,6 +4,7 @@
 
 #include "hv/cpu.h"
 #include "hv/print.h"
+#include "hv/smp.h"
 #include "hv/symbols.h"
 #include "hv/traps.h"
 
@@ -11,13 +12,20 @@
 
 static bool stopping;
 
+/* One CPU dies aloud, the others where they are. */
 void panic_begin(void)
 {
 	irq_disable();
-	if (stopping)
+	if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST))
 		cpu_halt();
-	stopping = true;
+	smp_halt_others();
 	print_to_uart_only();
+}
+
+void panic_on_nmi(void)
+{
+	if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+		cpu_halt();
 }
 
 void panic_end(void)

@@ -9,4 +9,7 @@ void panic_begin(void);
 
 _Noreturn void panic_end(void);
 
+/* From the NMI handler: if another CPU panics, this one stops here for good. */
+void panic_on_nmi(void);
+
 #endif

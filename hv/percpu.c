@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* The areas of the host CPUs; each is written by its own CPU only, unless a field says
- * otherwise. One CPU is brought up, so there is one. */
+/* The areas of the host CPUs. nr_cpus is written at boot only. */
 #include "hv/percpu.h"
 
 #include "hv/cpu.h"
 #include "hv/print.h"
 
-#define MAX_CPUS 1
+static struct percpu areas[CPUS_MAX];
 
-static struct percpu areas[MAX_CPUS];
+unsigned nr_cpus = 1;
+
+struct percpu *cpu_area(unsigned index)
+{
+	BUG_ON(index >= CPUS_MAX);
+	return &areas[index];
+}
 
 void percpu_init(unsigned index)
 {
-	struct percpu *p;
+	struct percpu *p = cpu_area(index);
 
-	BUG_ON(index >= MAX_CPUS);
-	p = &areas[index];
 	p->self = p;
 	p->index = index;
+	p->timer_tsc = TIMER_TSC_NEVER;
 	wrmsr(MSR_GS_BASE, (uint64_t)p);
 }

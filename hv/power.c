@@ -12,6 +12,7 @@
 #include "hv/page.h"
 #include "hv/print.h"
 #include "hv/sched.h"
+#include "hv/smp.h"
 #include "hv/timer.h"
 #include "hv/vendor.h"
 
@@ -121,12 +122,19 @@ static void wait_for_the_end(void)
 		cpu_relax();
 }
 
+static void end_cpus(void)
+{
+	smp_stop_others();
+	smp_end_others();
+	vendor_fini();
+}
+
 void machine_poweroff(void)
 {
 	irq_disable();
 	console_flush();
 	uart_flush();
-	vendor_fini();
+	end_cpus();
 	acpi_poweroff(acpi_info());
 	wait_for_the_end();
 	/* Only a virtual machine has those ports; on hardware they may be anything. */
@@ -146,7 +154,7 @@ void machine_reset(void)
 	irq_disable();
 	console_flush();
 	uart_flush();
-	vendor_fini();
+	end_cpus();
 	if (a->reset.addr)
 		write_register(&a->reset, a->reset_value, 1);
 	wait_for_the_end();

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * printk and snprintf over the formatter. Until the UART is up the text waits in a small
- * log; until the console sets its sink it goes to the UART. No lock: the boot CPU alone
- * prints before the sink is there, and the sink guards its own data.
+ * log; until the console sets its sink it goes to the UART. Without a lock: the boot CPU alone
+ * prints before the sink is there.
  */
 #include "hv/print.h"
 
 #include "drivers/host/uart.h"
 #include "hv/format.h"
+#include "hv/spinlock.h"
 #include "hv/string.h"
 
 #define LOG_BYTES 8192
+#define LOCK_TRIES 10000000 /* about a second */
 #define PIECE_BYTES 128 /* gathered on the stack, so that a sink sees few pieces */
 
 /* For a panic before the boot line was read. */
@@ -18,6 +20,7 @@
 #define FALLBACK_BAUD 115200
 
 static void (*sink)(const char *text, size_t n);
+static struct spinlock lock; /* one printk at a time */
 static bool uart_up;
 static char log[LOG_BYTES]; /* text from before the UART was up */
 static size_t log_len;
@@ -109,12 +112,27 @@ static void piece_put(struct format_out *out, const char *text, size_t n)
 	p->len += n;
 }
 
+/* Pieces of one line stay together; but it may be a machine check that prints, or another CPU
+ * that died holding the lock. */
+static bool lock_or_give_up(void)
+{
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		if (spin_trylock(&lock))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
+}
+
 void vprintk(const char *fmt, va_list ap)
 {
 	struct piece_out p = { .out.put = piece_put, .len = 0 };
+	bool locked = sink && lock_or_give_up();
 
 	format_text(&p.out, fmt, ap);
 	piece_flush(&p);
+	if (locked)
+		spin_unlock(&lock);
 }
 
 void printk(const char *fmt, ...)

@@ -11,6 +11,7 @@
 
 #define SYSTEM_TIME_ENABLE BIT(0)
 #define PVCLOCK_TSC_STABLE 1u /* all vCPUs' pages give the same time */
+#define PVCLOCK_GUEST_STOPPED 2u /* it did not run for long: no reason to suspect a lockup */
 
 struct pvclock_time {
 	uint32_t version; /* odd while it is being written */
@@ -46,23 +47,37 @@ static void rate(uint64_t hz, uint32_t *mul, int8_t *shift)
 	*mul = (ns << 32) / hz;
 }
 
-/* `val`: of MSR_KVM_SYSTEM_TIME. */
-static bool write_time(struct vcpu *v, uint64_t val)
+/* Other vCPUs may be reading: they see an odd version until all of it is there. */
+static bool publish(struct vm *vm, gpa_t page, struct pvclock_time *t)
 {
-	struct pvclock_time t = { .version = 2, .flags = PVCLOCK_TSC_STABLE };
+	uint32_t version = t->version;
+
+	t->version--;
+	if (!guest_write(vm, page, &t->version, sizeof(t->version)) ||
+	    !guest_write(vm, page, t, sizeof(*t)))
+		return false;
+	return guest_write(vm, page, &version, sizeof(version));
+}
+
+/* `val`: of MSR_KVM_SYSTEM_TIME. */
+static bool write_time(struct vcpu *v, uint64_t val, uint8_t flags)
+{
+	struct pvclock_time t = { .flags = PVCLOCK_TSC_STABLE | flags };
 	uint64_t now = rdtsc();
 
 	if (!(val & SYSTEM_TIME_ENABLE))
 		return true;
+	v->kvm_time_version += 2;
+	t.version = v->kvm_time_version;
 	rate(tsc_hz(), &t.mul, &t.shift);
 	t.tsc = now + v->tsc_offset;
 	t.ns = tsc_clock_ns(now);
-	return guest_write(v->vm, GPA(val & ~SYSTEM_TIME_ENABLE), &t, sizeof(t));
+	return publish(v->vm, GPA(val & ~SYSTEM_TIME_ENABLE), &t);
 }
 
 bool pvclock_set_system_time(struct vcpu *v, uint64_t val)
 {
-	if (!write_time(v, val))
+	if (!write_time(v, val, 0))
 		return false;
 	v->kvm_system_time = val;
 	return true;
@@ -71,7 +86,13 @@ bool pvclock_set_system_time(struct vcpu *v, uint64_t val)
 /* Nobody to tell if the page is not memory any more: the guest was told when it gave it. */
 void pvclock_tsc_changed(struct vcpu *v)
 {
-	(void)write_time(v, v->kvm_system_time);
+	(void)write_time(v, v->kvm_system_time, 0);
+}
+
+/* The guest takes the flag off when it has seen it. */
+void pvclock_tell_stopped(struct vcpu *v)
+{
+	(void)write_time(v, v->kvm_system_time, PVCLOCK_GUEST_STOPPED);
 }
 
 bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val)

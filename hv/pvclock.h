@@ -15,6 +15,9 @@ must_check bool pvclock_set_system_time(struct vcpu *v, uint64_t val);
 /* The guest wrote its TSC: say in the page what it means now. */
 void pvclock_tsc_changed(struct vcpu *v);
 
+/* The vCPU, or the whole guest, did not run for long: its watchdogs are not to bark. */
+void pvclock_tell_stopped(struct vcpu *v);
+
 /* MSR_KVM_WALL_CLOCK: gpa; written at once. False likewise. */
 must_check bool pvclock_set_wall_clock(struct vcpu *v, uint64_t val);
 

@@ -1,51 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run loop of a host CPU (hv/sched.h). The list of vCPUs is changed by the run loop
- * only, between two vCPUs' turns.
+ * The run loop of a host CPU (hv/sched.h). Per-CPU data belongs to its CPU.
  */
 #include "hv/sched.h"
 
 #include "hv/console.h"
 #include "hv/cpu.h"
+#include "hv/nmi.h"
 #include "hv/percpu.h"
-#include "hv/print.h"
+#include "hv/pv.h"
+#include "hv/runq.h"
+#include "hv/smp.h"
 #include "hv/stats.h"
 #include "hv/timer.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
 
-#define MAX_VCPUS (VM_MAX * VM_MAX_VCPUS)
-
-/* Round robin: the next turn goes to the first that can run behind `turn`. */
-static struct vcpu *vcpus[MAX_VCPUS];
-static unsigned nr_vcpus, turn;
-
 /* Ends a time slice and samples the profile; armed only while a vCPU runs, so an idle
- * machine is not woken. */
-static struct timer tick;
+ * machine is not woken. By host CPU. */
+static struct timer ticks[CPUS_MAX];
 
-void sched_add(struct vcpu *v)
+static void put_down(struct percpu *cpu)
 {
-	BUG_ON(nr_vcpus == MAX_VCPUS);
-	vcpus[nr_vcpus++] = v;
+	struct vcpu *v = cpu->current;
+
+	if (!v)
+		return;
+	if (v->state == VCPU_RUNNABLE)
+		steal_time_stops(v);
+	vcpu_unload(v);
+	__atomic_store_n(&cpu->current, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&v->cpu, NULL, __ATOMIC_RELEASE);
 }
 
 void sched_remove(struct vcpu *v)
 {
-	struct percpu *cpu = this_cpu();
-	unsigned i = 0;
-
-	while (i < nr_vcpus && vcpus[i] != v)
-		i++;
-	if (i < nr_vcpus) {
-		nr_vcpus--;
-		for (; i < nr_vcpus; i++)
-			vcpus[i] = vcpus[i + 1];
-	}
-	if (cpu->current == v) {
-		vcpu_unload(v);
-		cpu->current = NULL;
-	}
+	if (this_cpu()->current == v)
+		put_down(this_cpu());
+	runq_remove(v);
 }
 
 void sched_poke(void)
@@ -56,6 +48,60 @@ void sched_poke(void)
 		v->leave = true;
 }
 
+void sched_make_leave(struct percpu *cpu)
+{
+	struct vcpu *v = __atomic_load_n(&cpu->current, __ATOMIC_RELAXED);
+
+	if (v)
+		vcpu_leave(v);
+	smp_kick(cpu);
+}
+
+/* Put the one before down, and let another CPU that sleeps have it. */
+static void change_to(struct percpu *cpu, struct vcpu *v)
+{
+	struct vcpu *before = cpu->current;
+
+	put_down(cpu);
+	if (before && before->state == VCPU_RUNNABLE)
+		runq_wake(before);
+	vcpu_load(v);
+	__atomic_store_n(&cpu->current, v, __ATOMIC_RELAXED);
+}
+
+/* INIT or SIPI: with its registers in no processor. */
+static void take_start_signals(struct percpu *cpu, struct vcpu *v)
+{
+	if (cpu->current == v) {
+		vcpu_unload(v);
+		cpu->current = NULL;
+	}
+	vcpu_take_start_signals(v);
+	__atomic_store_n(&v->cpu, NULL, __ATOMIC_RELEASE);
+}
+
+static void run(struct percpu *cpu, struct vcpu *v)
+{
+	struct timer *tick = &ticks[cpu->index];
+
+	if (cpu->current != v)
+		change_to(cpu, v);
+	v->last_cpu = cpu;
+	/* Before the tick: if that is due already, it asks to leave at once. Whoever asked
+	 * before this is heard by the checks behind it, or was when the turn was given. */
+	__atomic_store_n(&v->leave, false, __ATOMIC_SEQ_CST);
+	if (v->vm->state != VM_RUNNING || vcpu_start_changes(v) || smp_stop_wanted())
+		return;
+	if (!tick->armed)
+		timer_set(tick, clock_ns() + SCHED_TICK_NS);
+	cpu->run_start = rdtsc();
+	steal_time_runs(v);
+	vendor->run(v);
+	v->runtime += rdtsc() - cpu->run_start;
+	if (v->state != VCPU_RUNNABLE)
+		steal_time_stops(v);
+}
+
 static void on_tick(struct timer *t)
 {
 	struct vcpu *v = this_cpu()->current;
@@ -64,63 +110,74 @@ static void on_tick(struct timer *t)
 		stats_tick(v, clock_tsc(t->deadline));
 }
 
-static bool can_run(struct vcpu *v)
+void sched_wake_boot_cpu(void)
 {
-	if (v->vm->state != VM_RUNNING)
-		return false;
-	if (v->state == VCPU_HALTED && vcpu_wakes(v))
-		v->state = VCPU_RUNNABLE;
-	if (v->state == VCPU_HALTED && !v->said_asleep && !(v->regs.rflags & RFLAGS_IF)) {
-		v->said_asleep = true;
-		printk("%s: vCPU %u halted with interrupts off at rip 0x%llx: only an NMI can wake it\n",
-		       v->vm->config.name, v->id, (unsigned long long)v->regs.rip);
-	}
-	return v->state == VCPU_RUNNABLE;
+	if (cpu_is_idle(cpu_area(0)))
+		smp_kick(cpu_area(0));
 }
 
-static struct vcpu *next_vcpu(void)
+/* --- the loop ------------------------------------------------------------------------ */
+
+static bool is_boot_cpu(const struct percpu *cpu)
 {
-	for (unsigned i = 0; i < nr_vcpus; i++) {
-		turn = (turn + 1) % nr_vcpus;
-		if (can_run(vcpus[turn]))
-			return vcpus[turn];
-	}
-	return NULL;
+	return cpu->index == 0;
 }
 
-static void run(struct vcpu *v)
+static bool has_work(const struct percpu *cpu)
 {
-	struct percpu *cpu = this_cpu();
+	return timers_due() || (is_boot_cpu(cpu) && (console_work() || vm_reap_due()));
+}
 
-	if (cpu->current != v) {
-		if (cpu->current)
-			vcpu_unload(cpu->current);
-		cpu->current = v;
-		vcpu_load(v);
+static void do_work(struct percpu *cpu)
+{
+	if (timers_due())
+		timers_run();
+	if (!is_boot_cpu(cpu))
+		return;
+	if (console_work())
+		console_poll();
+	vm_reap();
+}
+
+static void stand_still(struct percpu *cpu)
+{
+	put_down(cpu);
+	smp_park();
+}
+
+/* Says that it is idle, looks once more, and only then sleeps. */
+static void sleep(struct percpu *cpu)
+{
+	if (!cpu_is_idle(cpu)) {
+		__atomic_store_n(&cpu->idle, true, __ATOMIC_SEQ_CST);
+		return;
 	}
-	/* Before the tick: if that is due already, it asks to leave at once. */
-	v->leave = false;
-	if (!tick.armed)
-		timer_set(&tick, clock_ns() + SCHED_TICK_NS);
-	vendor->run(v);
+	if (!has_work(cpu) && !smp_stop_wanted())
+		cpu_idle();
 }
 
 void sched_loop(void)
 {
-	timer_init(&tick, on_tick);
+	struct percpu *cpu = this_cpu();
+
+	timer_init(&ticks[cpu->index], on_tick);
 	for (;;) {
 		struct vcpu *v;
 
 		irq_window();
-		if (timers_due())
-			timers_run();
-		if (console_work())
-			console_poll();
-		vm_reap();
-		v = next_vcpu();
-		if (v)
-			run(v);
-		else if (!timers_due() && !console_work())
-			cpu_idle();
+		nmi_report();
+		do_work(cpu);
+		if (unlikely(!is_boot_cpu(cpu) && smp_stop_wanted()))
+			stand_still(cpu);
+		v = runq_take(cpu);
+		if (!v) {
+			sleep(cpu);
+			continue;
+		}
+		__atomic_store_n(&cpu->idle, false, __ATOMIC_RELAXED);
+		if (unlikely(vcpu_start_changes(v)))
+			take_start_signals(cpu, v);
+		else
+			run(cpu, v);
 	}
 }

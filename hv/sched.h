@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run loop of a host CPU: timers, console, then the next vCPU for a time slice; HLT
- * when there is nothing to do. Handlers run to completion, so there are no threads.
+ * The run loop of a host CPU: timers, console (the boot CPU's), then the next vCPU for a time
+ * slice; HLT when there is nothing to do. Handlers run to completion, so there are no threads.
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
@@ -10,8 +10,10 @@
 
 #define SCHED_TICK_NS (10 * UINT64_C(1000000)) /* time slice and profile tick */
 
-/* A vCPU becomes known / is taken off (it is not running). */
-void sched_add(struct vcpu *v);
+struct percpu;
+
+/* A vCPU is taken out of the run queue, and out of this CPU if that has it. Boot CPU, the others
+ * stopped. */
 void sched_remove(struct vcpu *v);
 
 /* Run this CPU for ever. */
@@ -20,5 +22,11 @@ _Noreturn void sched_loop(void);
 /* Called by the host's interrupt handlers: something waits for the run loop, so the
  * vCPU that runs here must leave guest mode's loop. */
 void sched_poke(void);
+
+/* The same for any CPU: it comes to its run loop soon, from HLT too. */
+void sched_make_leave(struct percpu *cpu);
+
+/* The boot CPU has work (console, guests that end): wake it if it sleeps. Any context. */
+void sched_wake_boot_cpu(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys s, a, X, d and D. Run loop of the one host CPU: no vCPU is in guest mode or in
+ * The keys s, a, X, d and D. Run loop, the other CPUs stopped: no vCPU is in guest mode or in
  * the library, which mmu_audit() and mmu_switch_engine() demand; they take mmu_lock themselves.
  */
 #include "hv/shadow.h"

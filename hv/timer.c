@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Time and one-shot timers (hv/timer.h). The clock's constants are written at boot only;
- * a CPU's list of timers belongs to that CPU, and is touched with interrupts off. The
+ * a CPU's list of timers is guarded by its timer_lock, which is the last to be taken. The
  * interrupt handler only sets a flag.
  */
 #include "hv/timer.h"
@@ -60,12 +60,18 @@ uint64_t clock_wall_seconds(void)
 	return wall_start + clock_ns() / NSEC_PER_SEC;
 }
 
+static bool is_armed(const struct timer *t)
+{
+	return __atomic_load_n(&t->armed, __ATOMIC_RELAXED);
+}
+
 void timer_init(struct timer *t, void (*fn)(struct timer *t))
 {
 	t->next = NULL;
 	t->deadline = 0;
 	t->fn = fn;
 	t->armed = false;
+	t->cpu = NULL;
 }
 
 /* Set the hardware for the first timer of this CPU. Nothing to do while it will fire no
@@ -85,12 +91,10 @@ static void program(struct percpu *cpu)
 	}
 }
 
-void timer_cancel(struct timer *t)
+static void take_out(struct timer *t)
 {
-	struct timer **link = &this_cpu()->timers;
+	struct timer **link = &t->cpu->timers;
 
-	if (!t->armed)
-		return;
 	while (*link && *link != t)
 		link = &(*link)->next;
 	BUG_ON(!*link);
@@ -98,19 +102,40 @@ void timer_cancel(struct timer *t)
 	t->armed = false;
 }
 
-void timer_set(struct timer *t, uint64_t deadline)
+static void put_in(struct percpu *cpu, struct timer *t)
 {
-	struct percpu *cpu = this_cpu();
 	struct timer **link = &cpu->timers;
 
-	timer_cancel(t);
-	t->deadline = deadline;
-	t->armed = true;
-	while (*link && (*link)->deadline <= deadline)
+	while (*link && (*link)->deadline <= t->deadline)
 		link = &(*link)->next;
 	t->next = *link;
 	*link = t;
+	t->cpu = cpu;
+	t->armed = true;
+}
+
+void timer_cancel(struct timer *t)
+{
+	struct percpu *cpu = t->cpu;
+
+	if (!is_armed(t))
+		return;
+	spin_lock(&cpu->timer_lock);
+	if (t->armed) /* it may have come due just now */
+		take_out(t);
+	spin_unlock(&cpu->timer_lock);
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+	struct percpu *cpu = this_cpu();
+
+	timer_cancel(t);
+	spin_lock(&cpu->timer_lock);
+	t->deadline = deadline;
+	put_in(cpu, t);
 	program(cpu);
+	spin_unlock(&cpu->timer_lock);
 }
 
 bool timers_due(void)
@@ -120,23 +145,36 @@ bool timers_due(void)
 	return cpu->timer_fired || rdtsc() >= cpu->timer_tsc;
 }
 
+/* The first timer of this CPU that is due at `now`, taken out; or NULL. */
+static struct timer *next_due(struct percpu *cpu, uint64_t now)
+{
+	struct timer *t;
+
+	spin_lock(&cpu->timer_lock);
+	t = cpu->timers;
+	if (t && t->deadline <= now)
+		take_out(t);
+	else
+		t = NULL;
+	spin_unlock(&cpu->timer_lock);
+	return t;
+}
+
 void timers_run(void)
 {
 	struct percpu *cpu = this_cpu();
 	uint64_t now = clock_ns();
+	struct timer *t;
 
 	if (timers_due()) {
 		cpu->timer_fired = false;
 		cpu->timer_tsc = TIMER_TSC_NEVER;
 	}
-	while (cpu->timers && cpu->timers->deadline <= now) {
-		struct timer *t = cpu->timers;
-
-		cpu->timers = t->next;
-		t->armed = false;
+	while ((t = next_due(cpu, now)))
 		t->fn(t);
-	}
+	spin_lock(&cpu->timer_lock);
 	program(cpu);
+	spin_unlock(&cpu->timer_lock);
 }
 
 static void on_interrupt(unsigned vector)
@@ -155,7 +193,6 @@ void time_init(void)
 	to_tsc = ratio_make(hz, NSEC_PER_SEC);
 	tsc_start = rdtsc();
 	wall_start = rtc_read_seconds();
-	this_cpu()->timer_tsc = TIMER_TSC_NEVER;
 	lapic_timer_init(on_interrupt);
 	printk("time: TSC %lu.%03lu MHz by %s, timer: %s\n", hz / 1000000, hz / 1000 % 1000, by,
 	       lapic_timer_name());

@@ -16,12 +16,17 @@
 #define NSEC_PER_MSEC UINT64_C(1000000)
 #define NSEC_PER_USEC UINT64_C(1000)
 
+/* Set and cancelled by any CPU, but by one at a time: its owner's lock sees to that. A callback
+ * that was due already may still run after a cancel, and one that is early does no harm. */
 struct timer {
 	struct timer *next; /* in the CPU's list, by deadline */
 	uint64_t deadline; /* clock_ns() at which it is due */
 	void (*fn)(struct timer *t);
 	bool armed;
+	struct percpu *cpu; /* in whose list it is, while it is armed */
 };
+
+struct percpu;
 
 /* Nanoseconds since xihv started; monotonic, the same on every CPU. */
 uint64_t clock_ns(void);

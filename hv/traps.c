@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exceptions of the hypervisor itself (hv/traps.h). Tables are written at boot only, but
- * for the TSS, which the processor reads; one CPU, so one of each.
+ * Exceptions of the hypervisor itself (hv/traps.h). Tables are written while their CPU comes up
+ * only; the IDT is one for all.
  */
 #include "hv/traps.h"
 
 #include "hv/cpu.h"
 #include "hv/irq.h"
+#include "hv/nmi.h"
 #include "hv/page.h"
 #include "hv/panic.h"
 #include "hv/paging.h"
+#include "hv/percpu.h"
 #include "hv/print.h"
 #include "hv/string.h"
 #include "hv/symbols.h"
@@ -55,10 +57,11 @@ struct fixup {
 extern const char trap_stubs[];
 extern const struct fixup extable_start[], extable_end[]; /* linker.ld */
 
-static uint64_t gdt[5];
+/* By host CPU */
+static uint64_t gdts[CPUS_MAX][5];
+static struct tss tsss[CPUS_MAX];
+
 static struct gate idt[NR_VECTORS];
-static struct tss tss;
-static uint64_t nmi_rip; /* where the last NMI came, until it is told; 0: none */
 
 static const char *const exception_name[NR_EXCEPTIONS] = {
 	[VEC_DE] = "divide error",
@@ -86,15 +89,17 @@ static const char *const exception_name[NR_EXCEPTIONS] = {
 
 static void load_gdt(void)
 {
-	struct table_pointer p = { sizeof(gdt) - 1, (uint64_t)gdt };
-	uint64_t base = (uint64_t)&tss;
+	uint64_t *gdt = gdts[this_cpu()->index];
+	struct tss *tss = &tsss[this_cpu()->index];
+	struct table_pointer p = { sizeof(gdts[0]) - 1, (uint64_t)gdt };
+	uint64_t base = (uint64_t)tss;
 
 	gdt[SEL_CODE64 / 8] = GDT_CODE64;
 	gdt[SEL_DATA / 8] = GDT_DATA;
-	gdt[SEL_TSS / 8] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | DESC_TSS_AVAILABLE << 40 |
+	gdt[SEL_TSS / 8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | DESC_TSS_AVAILABLE << 40 |
 			   DESC_P | (base >> 24 & 0xff) << 56;
 	gdt[SEL_TSS / 8 + 1] = base >> 32;
-	tss.iomap_base = sizeof(tss);
+	tss->iomap_base = sizeof(*tss);
 	__asm__ volatile("lgdt %0\n\t"
 			 "push %1\n\t"
 			 "lea 1f(%%rip), %%rax\n\t"
@@ -109,12 +114,9 @@ static void load_gdt(void)
 			 : "rax", "memory");
 }
 
-static void load_idt(void)
+static void fill_idt(void)
 {
-	struct table_pointer p = { sizeof(idt) - 1, (uint64_t)idt };
-	unsigned i;
-
-	for (i = 0; i < NR_VECTORS; i++) {
+	for (unsigned i = 0; i < NR_VECTORS; i++) {
 		uint64_t entry = (uint64_t)trap_stubs + i * STUB_BYTES;
 
 		idt[i] = (struct gate){
@@ -125,12 +127,19 @@ static void load_idt(void)
 			.offset_high = entry >> 32,
 		};
 	}
+}
+
+static void load_idt(void)
+{
+	struct table_pointer p = { sizeof(idt) - 1, (uint64_t)idt };
+
 	__asm__ volatile("lidt %0" : : "m"(p));
 }
 
 void traps_init(void)
 {
 	load_gdt();
+	fill_idt();
 	load_idt();
 }
 
@@ -140,7 +149,7 @@ static void use_stack(unsigned vector, enum ist ist)
 
 	if (!top)
 		panic("no memory for the stack of vector %u", vector);
-	tss.ist[ist] = (uint64_t)top;
+	tsss[this_cpu()->index].ist[ist] = (uint64_t)top;
 	idt[vector].ist = ist;
 }
 
@@ -149,6 +158,13 @@ void traps_stacks_init(void)
 	use_stack(VEC_NMI, IST_NMI);
 	use_stack(VEC_DF, IST_DF);
 	use_stack(VEC_MC, IST_MC);
+}
+
+void traps_cpu_init(void)
+{
+	load_gdt();
+	traps_stacks_init();
+	load_idt();
 }
 
 static bool fix_up(struct trap_frame *f)
@@ -205,28 +221,18 @@ _Noreturn static void die(const struct trap_frame *f)
 	panic_end();
 }
 
-/* Interrupts come only where no lock is held. */
-static void report_nmi(void)
-{
-	if (nmi_rip)
-		printk("xihv: NMI at rip %016lx\n", nmi_rip);
-	nmi_rip = 0;
-}
-
 /* From hv/traps_entry.asm. */
 void trap_handle(struct trap_frame *f);
 
 void trap_handle(struct trap_frame *f)
 {
 	if (f->vector >= NR_EXCEPTIONS) {
-		report_nmi();
 		irq_dispatch(f->vector);
 		return;
 	}
 	if (f->vector == VEC_NMI) {
-		/* Firmware's or a chassis button's: nothing of ours is wrong. It may have
-		 * come while the console's locks are held, so it is told later. */
-		nmi_rip = f->rip;
+		panic_on_nmi();
+		nmi_note(f->rip);
 		return;
 	}
 	if (!fix_up(f))

@@ -24,6 +24,9 @@ struct trap_frame {
 /* GDT, IDT and TSS of the boot CPU; every fault is reported from here on. */
 void traps_init(void);
 
+/* The same on every other CPU, all at once. */
+void traps_cpu_init(void);
+
 /* Stacks of their own for NMI, #DF and #MC. After page_init. */
 void traps_stacks_init(void);
 

@@ -7,6 +7,7 @@
 
 #include "drivers/virt/vlapic.h"
 #include "guests/board.h"
+#include "hv/control_regs.h"
 #include "hv/cpu.h"
 #include "hv/cpuid.h"
 #include "hv/errno.h"
@@ -14,14 +15,70 @@
 #include "hv/fpu.h"
 #include "hv/insn_cache.h"
 #include "hv/page.h"
+#include "hv/percpu.h"
+#include "hv/print.h"
+#include "hv/runq.h"
+#include "hv/smp.h"
+#include "hv/string.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
+#include "mmu/platform.h"
 
-#define CR0_RESET (CR0_CD | CR0_NW | CR0_ET)
+#define RIP_RESET 0xfff0
+
+/* Its own CPU looks before the next entry anyway. */
+static void poke(struct vcpu *v)
+{
+	struct percpu *cpu;
+
+	if (this_cpu()->current == v)
+		return;
+	__atomic_store_n(&v->poked, true, __ATOMIC_SEQ_CST);
+	cpu = __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
+	if (cpu && __atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST))
+		smp_kick(cpu);
+}
 
 void vcpu_kick(struct vcpu *v)
 {
 	__atomic_store_n(&v->irq_check, true, __ATOMIC_RELEASE);
+	poke(v);
+	if (v->state != VCPU_RUNNABLE)
+		runq_wake(v);
+}
+
+void vcpu_leave(struct vcpu *v)
+{
+	__atomic_store_n(&v->leave, true, __ATOMIC_RELEASE);
+	poke(v);
+}
+
+void vcpu_ask_flush(struct vcpu *v)
+{
+	if (this_cpu()->current == v) {
+		mmu_hw_flush(&v->mmu);
+		return;
+	}
+	__atomic_store_n(&v->flush_asked, true, __ATOMIC_RELEASE);
+	poke(v);
+}
+
+void vcpu_wait_flush(const struct vcpu *v)
+{
+	if (this_cpu()->current == v)
+		return;
+	while (__atomic_load_n(&v->in_guest, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&v->poked, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+bool vcpu_take_poke(struct vcpu *v)
+{
+	vcpu_has_left(v);
+	__atomic_store_n(&v->poked, false, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&v->flush_asked, false, __ATOMIC_SEQ_CST))
+		mmu_hw_flush(&v->mmu);
+	return false;
 }
 
 void vcpu_nmi(struct vcpu *v)
@@ -155,6 +212,8 @@ bool vcpu_wakes(struct vcpu *v)
 		return false;
 	if (v->nmi_pending && !v->nmi_blocked)
 		return true;
+	if (__atomic_exchange_n(&v->unhalted, false, __ATOMIC_ACQUIRE))
+		return true;
 	if (!interruptible(v))
 		return false;
 	spin_lock(&v->vm->lock);
@@ -203,17 +262,40 @@ static void reset_segments(struct vcpu *v)
 	vendor->set_dr(v, 7, DR7_RESET);
 }
 
-static void reset_registers(struct vcpu *v)
+static void forget_events(struct vcpu *v)
 {
-	reset_segments(v);
-	v->cr0 = CR0_RESET;
+	v->pending.type = v->delivering.type = EVENT_NONE;
+	v->want_window = v->want_nmi_window = false;
+	v->nmi_pending = v->nmi_blocked = v->intr_shadow = false;
+	v->said_asleep = v->unhalted = false;
+}
+
+void vcpu_reset_registers(struct vcpu *v)
+{
+	const struct mmu_regs paging = { .cr0 = (v->cr0 & (CR0_CD | CR0_NW)) | CR0_ET };
+
+	memset(v->regs.gpr, 0, sizeof(v->regs.gpr));
+	memset(v->dr, 0, sizeof(v->dr));
+	v->regs.gpr[REG_RDX] = guest_cpuid(v, 1, 0).eax;
+	v->regs.rip = RIP_RESET;
 	v->regs.rflags = RFLAGS_FIXED;
+	v->cr2 = 0;
+	forget_events(v);
+	reset_segments(v);
+	BUG_ON(vcpu_set_paging(v, &paging));
+}
+
+/* What INIT leaves as it is. */
+static void power_on(struct vcpu *v)
+{
+	v->cr0 = CR0_CD | CR0_NW;
 	v->xcr0 = XCR0_X87;
 	v->pat = PAT_RESET;
 	set_mtrrs(v);
 	v->misc_enable = MISC_ENABLE_FAST_STRING | MISC_ENABLE_BTS_UNAVAIL |
 			 MISC_ENABLE_PEBS_UNAVAIL;
-	vcpu_set_tsc(v, 0);
+	v->tsc_offset = v->vm->tsc_offset;
+	vendor->tsc_offset_changed(v);
 }
 
 int vcpu_create(struct vm *vm, unsigned id)
@@ -237,8 +319,8 @@ int vcpu_create(struct vm *vm, unsigned id)
 		err = vendor->vcpu_init(v);
 	if (err)
 		return err;
-	reset_registers(v);
-	vendor->paging_changed(v);
+	power_on(v);
+	vcpu_reset_registers(v);
 	return 0;
 }
 

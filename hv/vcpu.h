@@ -16,6 +16,7 @@
 #include "hv/stat_types.h"
 #include "mmu/mmu.h"
 
+struct percpu;
 struct vm;
 struct vlapic;
 struct insn_cache;
@@ -48,6 +49,17 @@ struct vcpu {
 	struct vm *vm;
 	unsigned id;
 	enum vcpu_state state;
+	/* The scheduler's (hv/sched.c): */
+	struct percpu *cpu; /* that has it; NULL: none. Read by any */
+	const struct percpu *last_cpu;
+	uint64_t runtime; /* TSC ticks that it has run, or is treated as if */
+
+	/* Between its CPU and others: in_guest is set before the last look at `poked`, and whoever
+	 * sets `poked` looks at in_guest after it. */
+	bool in_guest; /* in guest mode, or beyond that look; read by any */
+	bool poked; /* any: look at all that is marked "any" before entering */
+	bool flush_asked; /* any: forget all translations before entering */
+
 	void *arch; /* the vendor's: struct svm_vcpu, struct vmx_vcpu */
 	struct vlapic *lapic;
 
@@ -57,11 +69,16 @@ struct vcpu {
 	bool want_window; /* exit as soon as the guest can take an interrupt */
 	bool want_nmi_window; /* an NMI waits: exit as soon as the guest can take it */
 	bool nmi_pending; /* any */
+	bool unhalted; /* any: it wakes from this HLT or the next (hv/pv.c) */
 	/* From NMI delivery to IRET, and after STI or MOV SS: the back end keeps them true. */
 	bool nmi_blocked;
 	bool intr_shadow;
 	bool irq_check; /* any: interrupt controllers changed, look at the next entry */
 	bool leave; /* any: go back to the run loop before entering */
+	/* INIT and SIPI that wait for the run loop (hv/startup.c). Under vm->lock, read anywhere. */
+	bool init_pending;
+	bool sipi_pending;
+	uint8_t sipi_vector;
 
 	/* Stored values that guests read back and nothing else uses. */
 	uint64_t pat, apic_base, misc_enable, mtrr_def_type;
@@ -69,7 +86,13 @@ struct vcpu {
 	uint8_t tpr; /* the local APIC's task priority, and CR8 its high half */
 	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
 	uint64_t tsc_aux;
-	uint64_t kvm_system_time, kvm_wall_clock; /* MSR_KVM_*: gpa | enable */
+	uint64_t kvm_system_time, kvm_wall_clock, kvm_steal_time; /* MSR_KVM_*: gpa | enable */
+	uint32_t kvm_time_version; /* of what was written last */
+	/* hv/steal_time.c: */
+	bool stopped; /* the guest has been told that it does not run */
+	uint64_t waits_since; /* TSC since which it could run and does not; 0: not so */
+	uint64_t waited; /* TSC ticks, in all */
+	uint64_t steal_told; /* nanoseconds of that in the guest's page */
 	uint64_t mcg_status;
 	uint64_t dr[4]; /* DR0-3 while not in the processor */
 	bool dr_live; /* DR0-3 are in the processor, DR accesses do not exit */
@@ -86,8 +109,29 @@ struct vcpu {
  * one in guest mode on another CPU exit. Any context. */
 void vcpu_kick(struct vcpu *v);
 
+/* Go back to the run loop before entering. Any context. */
+void vcpu_leave(struct vcpu *v);
+
+/* Forget all translations before the next guest instruction. What the vCPU runs on another CPU
+ * meanwhile is over when vcpu_wait_flush returns; call it after a number of vcpu_ask_flush. */
+void vcpu_ask_flush(struct vcpu *v);
+void vcpu_wait_flush(const struct vcpu *v);
+
 /* An NMI, by the local APIC or LINT1. Any context. */
 void vcpu_nmi(struct vcpu *v);
+
+/* INIT and SIPI came, by the local APIC (SDM Vol. 3A 8.4, 10.6.1). Any context, under
+ * vm->lock. */
+void vcpu_init_signal(struct vcpu *v);
+void vcpu_sipi(struct vcpu *v, uint8_t vector);
+
+static inline bool vcpu_start_changes(const struct vcpu *v)
+{
+	return v->init_pending || v->sipi_pending;
+}
+
+/* Do what those two ask for. Run loop; the vCPU is not loaded anywhere. */
+void vcpu_take_start_signals(struct vcpu *v);
 
 /* Deliver exception `vector` to the guest at the next entry. If an event was being
  * delivered when the exit came, the #DF matrix decides (SDM Vol. 3A 6.15, table 6-5);
@@ -132,11 +176,28 @@ static inline void vcpu_before_entry(struct vcpu *v)
 		vcpu_look_for_events(v);
 }
 
+/* Between vcpu_before_entry and the entry: false, another CPU wants something that comes first.
+ * The back end tells when the guest has been left. */
+bool vcpu_take_poke(struct vcpu *v);
+
+static inline bool vcpu_may_enter(struct vcpu *v)
+{
+	(void)__atomic_exchange_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
+	return likely(!__atomic_load_n(&v->poked, __ATOMIC_RELAXED)) || vcpu_take_poke(v);
+}
+
+static inline void vcpu_has_left(struct vcpu *v)
+{
+	__atomic_store_n(&v->in_guest, false, __ATOMIC_RELEASE);
+}
+
 /* A halted vCPU has something to wake for. Run loop. */
 bool vcpu_wakes(struct vcpu *v);
 
 /* Make a vCPU of `vm` in the architectural reset state, and undo it. 0, -ENOMEM, -EINVAL. */
 must_check int vcpu_create(struct vm *vm, unsigned id);
+/* What INIT resets of it (SDM Vol. 3A table 9-1); it is not loaded anywhere. */
+void vcpu_reset_registers(struct vcpu *v);
 void vcpu_destroy(struct vcpu *v);
 
 /* The vCPU's registers come into this processor / leave it (FPU, DR0-3, TSC_AUX). */

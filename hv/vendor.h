@@ -35,7 +35,8 @@ struct vendor_ops {
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_fini)(struct vcpu *v);
 
-	/* The vCPU comes to this CPU, and leaves it. */
+	/* The vCPU comes to this CPU, and leaves it. Whoever has used the operations below on a
+	 * vCPU that was not loaded ends with unload as well: another CPU may be the next. */
 	void (*load)(struct vcpu *v);
 	void (*unload)(struct vcpu *v);
 

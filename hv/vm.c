@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtual machines: creation, start, end, reset. A struct vm lives as long as its slot in
- * vms[], its insides from start() to stop(). `state` is written under vm->lock.
+ * vms[], its insides from start() to stop(), which run on the boot CPU while the others stand
+ * still.
  */
 #include "hv/vm.h"
 
 #include "guests/board.h"
 #include "guests/load.h"
 #include "hv/control_regs.h"
+#include "hv/cpu.h"
 #include "hv/cpuid.h"
 #include "hv/errno.h"
 #include "hv/guest_mem.h"
 #include "hv/page.h"
 #include "hv/power.h"
 #include "hv/print.h"
+#include "hv/runq.h"
 #include "hv/sched.h"
+#include "hv/smp.h"
 #include "hv/stats.h"
 #include "hv/string.h"
 #include "hv/timer.h"
@@ -100,12 +104,22 @@ static int make_parts(struct vm *vm)
 
 	if (err)
 		return err;
+	vm->tsc_offset = -rdtsc();
 	err = mmu_init(&vm->mmu, &mc);
 	for (unsigned i = 0; i < c->vcpus && !err; i++)
 		err = vcpu_create(vm, i);
 	if (!err)
 		err = board_create(vm);
 	return err;
+}
+
+static void make_known(struct vm *vm)
+{
+	vm->state = VM_RUNNING;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		vendor->unload(vm->vcpu[i]);
+		runq_add(vm->vcpu[i]);
+	}
 }
 
 static int start(struct vm *vm)
@@ -121,13 +135,11 @@ static int start(struct vm *vm)
 	else
 		err = guest_load(vm, &entry);
 	if (!err) {
-		memset(vm->vcpu[0]->regs.gpr, 0, sizeof(vm->vcpu[0]->regs.gpr));
+		vm->vcpu[0]->regs.gpr[REG_RDX] = 0;
 		err = enter_kernel(vm->vcpu[0], &entry);
 		BUG_ON(err);
-		vm->state = VM_RUNNING;
 		vm->started = clock_ns();
-		for (unsigned i = 0; i < vm->nr_vcpus; i++)
-			sched_add(vm->vcpu[i]);
+		make_known(vm);
 		return 0;
 	}
 	stop(vm);
@@ -170,13 +182,14 @@ int vm_create(const struct guest_config *config)
 /* The first reason counts; the rest of the work is vm_reap's. */
 static bool leave_running(struct vm *vm, enum vm_state state)
 {
-	bool first = vm->state == VM_RUNNING;
+	enum vm_state running = VM_RUNNING;
 
-	if (!first)
+	if (!__atomic_compare_exchange_n(&vm->state, &running, state, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
 		return false;
-	vm->state = state;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		vm->vcpu[i]->leave = true;
+		vcpu_leave(vm->vcpu[i]);
+	sched_wake_boot_cpu();
 	return true;
 }
 
@@ -253,21 +266,38 @@ static bool all_ended(void)
 	return true;
 }
 
+static bool is_going(const struct vm *vm)
+{
+	return unlikely(vm->state == VM_ENDING || vm->state == VM_RESETTING);
+}
+
+static void reap(struct vm *vm)
+{
+	bool again = vm->state == VM_RESETTING;
+
+	smp_stop_others();
+	stop(vm);
+	vm->state = VM_ENDED;
+	if (again && start(vm) == 0)
+		print_started(vm);
+	if (vm->state == VM_ENDED)
+		console_remove(&vm->console);
+	smp_resume_others();
+}
+
+bool vm_reap_due(void)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (is_going(vms[i]))
+			return true;
+	return false;
+}
+
 void vm_reap(void)
 {
-	for (unsigned i = 0; i < nr_vms; i++) {
-		struct vm *vm = vms[i];
-		enum vm_state state = vm->state;
-
-		if (likely(state == VM_RUNNING || state == VM_ENDED))
-			continue;
-		stop(vm);
-		vm->state = VM_ENDED;
-		if (state == VM_RESETTING && start(vm) == 0)
-			print_started(vm);
-		if (vm->state == VM_ENDED)
-			console_remove(&vm->console);
-	}
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (is_going(vms[i]))
+			reap(vms[i]);
 	if (unlikely(idle_action == IDLE_POWEROFF) && all_ended()) {
 		printk("no guest is left: powering off\n");
 		machine_poweroff();

@@ -27,13 +27,14 @@ enum vm_state {
 struct vm {
 	struct guest_config config;
 	unsigned id; /* 1.. as the console counts */
-	enum vm_state state; /* any CPU; written under lock */
-	struct spinlock lock; /* devices, interrupt controllers, `state` */
+	enum vm_state state; /* any CPU; leaves VM_RUNNING by compare-exchange */
+	struct spinlock lock; /* devices, interrupt controllers */
 	struct spinlock mmu_lock; /* the shadow MMU's, through mmu/platform.h */
 	struct p2m p2m;
 	struct mmu mmu;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
+	uint64_t tsc_offset; /* of its vCPUs, until they write to their TSCs */
 	struct iobus ports, mmio;
 	struct board *board;
 	struct console_port console;
@@ -67,6 +68,7 @@ must_check int vm_restart(struct vm *vm);
 /* Run loop: tear down guests that have ended, start again those that reset themselves, and
  * power the machine off when none is left and that is what was asked for. */
 void vm_reap(void);
+bool vm_reap_due(void);
 void vm_set_idle_action(enum idle_action action);
 
 #endif

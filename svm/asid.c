@@ -10,7 +10,7 @@
 
 #define FIRST_ASID 1 /* 0 is the host's */
 
-static struct svm_asid_pool pool[1]; /* by host CPU */
+static struct svm_asid_pool pool[CPUS_MAX]; /* by host CPU */
 
 struct svm_asid_pool *svm_asid_pool(void)
 {

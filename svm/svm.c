@@ -19,7 +19,7 @@
 
 struct svm_features svm_features;
 
-static uint64_t host_vmcb_hpa[1]; /* by host CPU */
+static uint64_t host_vmcb_hpa[CPUS_MAX]; /* by host CPU */
 static pfn_t iopm, msrpm;
 
 static bool usable(const char **why)
@@ -232,6 +232,8 @@ static void run(struct vcpu *v)
 		uint64_t now;
 
 		vcpu_before_entry(v);
+		if (!vcpu_may_enter(v))
+			continue;
 		injecting = v->pending.type != EVENT_NONE;
 		if (injecting)
 			svm_inject_pending(v);
@@ -240,6 +242,7 @@ static void run(struct vcpu *v)
 		svm_choose_asid(s, vmcb, asids);
 		to_processor(v, vmcb);
 		svm_enter(&v->regs, s->vmcb_hpa, host);
+		vcpu_has_left(v);
 		from_processor(v, vmcb);
 		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 			svm_note_interrupted_event(v, injecting);

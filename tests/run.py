@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""`make run`: xihv and the stock guest under QEMU, or under Bochs (BED=bochs, MODEL=...).
+"""`make run`: xihv and the stock guests (GUESTS="deb64 debpae deb32", or some of them) under QEMU,
+or under Bochs (BED=bochs, MODEL=...).
 
-With a terminal: the guest's console is yours, ^a^a^a moves on to the hypervisor's.
-Without one: the guest runs the built-in load, the tables of keys y and e are printed,
-everything is powered off; exit status 0, or 1 with the reason.
+With a terminal: the first guest's console is yours, ^a^a^a moves on to the next, and to the
+hypervisor's. Without one: the guests run the built-in load, the tables of keys y and e are
+printed, everything is powered off; exit status 0, or 1 with the reason.
 """
 
 import os
@@ -20,13 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "system"))
 import bochs  # noqa: E402
 import xihv  # noqa: E402
 
-NAME = "deb64"
+GUESTS = os.environ.get("GUESTS", "").split() or list(xihv.STOCK)
 BED = os.environ.get("BED", "qemu")
 CPUS = {"qemu": list(xihv.CPUS), "bochs": bochs.MODELS}
 INTERACTIVE_CMDLINE = "console=com1,115200 idle=poweroff"
 LOAD_SECONDS = int(os.environ.get("RUN_SECONDS", "20"))
-BOOT_SECONDS = 300
-LIMIT_SECONDS = BOOT_SECONDS + 4 * LOAD_SECONDS + 300
+BOOT_SECONDS = 300 * len(GUESTS)
+LOAD_LIMIT_SECONDS = (180 + 3 * LOAD_SECONDS) * len(GUESTS)
+LIMIT_SECONDS = BOOT_SECONDS + LOAD_LIMIT_SECONDS + 300
+HOST_MEM_MIB = xihv.host_mem(len(GUESTS))
 
 
 def choose_cpu():
@@ -37,6 +40,13 @@ def choose_cpu():
     if cpu not in CPUS[BED]:
         sys.exit(f"run: MODEL={cpu}: expected one of {', '.join(CPUS[BED])}")
     return cpu
+
+
+def check_guests():
+    unknown = [g for g in GUESTS if g not in xihv.STOCK]
+    if unknown or len(set(GUESTS)) < len(GUESTS):
+        sys.exit(f"run: GUESTS={' '.join(GUESTS)}: expected one or more of "
+                 f"{', '.join(xihv.STOCK)}, each once")
 
 
 def make_iso(modules, cmdline):
@@ -52,11 +62,10 @@ def make_iso(modules, cmdline):
 
 def command(cpu):
     """The emulator, with its serial line on the terminal."""
-    modules = xihv.stock_modules(NAME, cpu=cpu)
+    modules = xihv.all_modules(GUESTS, cpu=cpu)
     if BED == "bochs":
-        return bochs.command("run", make_iso(modules, INTERACTIVE_CMDLINE), cpu,
-                             xihv.HOST_MEM_MIB)
-    return (["qemu-system-x86_64"] + xihv.console_args() + xihv.machine_args(cpu)
+        return bochs.command("run", make_iso(modules, INTERACTIVE_CMDLINE), cpu, HOST_MEM_MIB)
+    return (["qemu-system-x86_64"] + xihv.console_args() + xihv.machine_args(cpu, HOST_MEM_MIB)
             + ["-kernel", str(xihv.ELF), "-append", INTERACTIVE_CMDLINE,
                "-initrd", xihv.quote_initrd(modules)])
 
@@ -64,9 +73,9 @@ def command(cpu):
 def interactive(cpu):
     args = command(cpu)
     print("run: " + shlex.join(args))
-    print("run: the guest takes half a minute or a whole one to its shell. ^a^a^a goes to the\n"
-          "run: hypervisor, where h lists the keys and q ends everything; `poweroff` in the\n"
-          "run: guest ends it too.", flush=True)
+    print("run: a guest takes half a minute or a whole one to its shell, longer beside others.\n"
+          "run: ^a^a^a goes to the next guest and to the hypervisor, where h lists the keys and q\n"
+          "run: ends everything; `poweroff` in each guest does too.", flush=True)
     terminal = termios.tcgetattr(sys.stdin)
     try:
         status = subprocess.run(args).returncode
@@ -105,31 +114,30 @@ class RunOnBochs(xihv.Console, bochs.Bochs):
 
 
 def start(cpu):
-    modules = xihv.stock_modules(NAME, cmdline=f"xihv.load={LOAD_SECONDS}", cpu=cpu)
+    modules = xihv.all_modules(GUESTS, cmdline=f"xihv.load={LOAD_SECONDS}", cpu=cpu)
     if BED == "bochs":
-        return RunOnBochs("run", make_iso(modules, "console=com1,115200"), cpu, xihv.HOST_MEM_MIB,
+        return RunOnBochs("run", make_iso(modules, "console=com1,115200"), cpu, HOST_MEM_MIB,
                           LIMIT_SECONDS)
-    return xihv.Xihv("run", modules, cpu=cpu, limit=LIMIT_SECONDS)
+    return xihv.Xihv("run", modules, cpu=cpu, mem=HOST_MEM_MIB, limit=LIMIT_SECONDS)
 
 
 def unattended(cpu):
-    print(f"run: no terminal: the load runs for {LOAD_SECONDS} s in the guest, then the "
+    print(f"run: no terminal: the load runs for {LOAD_SECONDS} s in {', '.join(GUESTS)}, then the "
           "figures are shown", flush=True)
     with start(cpu) as machine:
         machine.child.logfile_read = Echo(machine.child.logfile_read)
-        machine.expect(r"xihv-guest: user space reached", BOOT_SECONDS)
-        machine.expect(r"load: [1-9]\d* rounds, 0 errors", 120 + 3 * LOAD_SECONDS)
-        machine.expect(r"xihv-guest: load ended with code 0", 60)
-        machine.expect(NAME + r": ended: .*\n", 60)
-        xihv.check_figures(machine, NAME)
+        machine.loads_begin(GUESTS, BOOT_SECONDS)
+        machine.loads_end(GUESTS, LOAD_LIMIT_SECONDS)
+        xihv.check_figures(machine, *GUESTS)
         machine.send("q")
         status = machine.wait_end(60)
         if status != 0:
             raise AssertionError(f"the emulator ended with status {status}")
-    print("\nrun: the load passed, the figures agree, everything is powered off")
+    print("\nrun: the loads passed, the figures agree, everything is powered off")
 
 
 def main():
+    check_guests()
     cpu = choose_cpu()
     if sys.stdin.isatty():
         return interactive(cpu)

@@ -16,7 +16,7 @@
 
 struct vmx_caps vmx_caps;
 
-static void *vmxon_region[1]; /* by host CPU; NULL: VMX is off */
+static void *vmxon_region[CPUS_MAX]; /* by host CPU; NULL: VMX is off */
 
 static uint64_t read_or_0(uint32_t msr)
 {
@@ -144,8 +144,10 @@ int vmx_cpu_init(void)
 		return -EIO;
 	}
 	vmxon_region[cpu] = region;
-	print_extras(true);
-	print_extras(false);
+	if (cpu == 0) { /* all CPUs of a machine are alike */
+		print_extras(true);
+		print_extras(false);
+	}
 	return 0;
 }
 

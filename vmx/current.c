@@ -7,7 +7,7 @@
 #include "hv/print.h"
 #include "vmx/vmx.h"
 
-static struct vmx_vcpu *current[1]; /* by host CPU; NULL: none */
+static struct vmx_vcpu *current[CPUS_MAX]; /* by host CPU; NULL: none */
 
 void vmx_make_current(struct vmx_vcpu *s)
 {

@@ -28,12 +28,14 @@ vmx_enter:
 	je	.same_rsp
 	mov	[rsi], rsp
 	mov	eax, VMCS_HOST_RSP
+.write_rsp:
 	vmwrite	rax, rsp
 .same_rsp:
 	test	dl, dl			; no MOV below changes flags
 	mov	rax, [REG(0)]
 	LOAD_GUEST_REGS
 	jz	.launch
+.resume:
 	vmresume
 	jmp	.failed
 .launch:

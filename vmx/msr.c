@@ -124,6 +124,8 @@ void vmx_unload_msrs(struct vcpu *v)
 {
 	struct vmx_vcpu *s = to_vmx(v);
 
+	if (!s->loaded)
+		return;
 	for (unsigned i = 0; i < NR_RESIDENT_MSRS; i++)
 		s->msr[i] = rdmsr(resident[i]);
 	s->loaded = false;

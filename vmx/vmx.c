@@ -151,7 +151,6 @@ static enum exit_reason enter_once(struct vcpu *v, struct vmx_vcpu *s)
 {
 	enum vmx_entry_result result;
 
-	vcpu_before_entry(v);
 	if (v->pending.type != EVENT_NONE)
 		vmx_inject_pending(v);
 	if (unlikely(vmx_windows_differ(v)))
@@ -160,6 +159,7 @@ static enum exit_reason enter_once(struct vcpu *v, struct vmx_vcpu *s)
 		vmx_flush_now(s);
 	to_processor(v, s);
 	result = vmx_enter(&v->regs, &s->host_rsp, s->launched);
+	vcpu_has_left(v);
 	if (unlikely(result != VMX_ENTERED)) {
 		v->t_exit = rdtsc();
 		vmx_instruction_failed(v, result);
@@ -193,9 +193,14 @@ static void run(struct vcpu *v)
 		return;
 	vmx_make_current(s);
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
-		enum exit_reason reason = enter_once(v, s);
-		uint64_t now = rdtsc();
+		enum exit_reason reason;
+		uint64_t now;
 
+		vcpu_before_entry(v);
+		if (!vcpu_may_enter(v))
+			continue;
+		reason = enter_once(v, s);
+		now = rdtsc();
 		v->exits.count[reason]++;
 		v->exits.ticks[reason] += now - v->t_exit;
 		/* The profile tick, if the timer is that, belongs to this exit. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The local APIC (drivers/host/lapic.h). Registers belong to their CPU; the variables here
- * are written at boot only, but for the error counts, which the boot CPU writes.
+ * are written at boot only, but for the count of errors, which all add to.
  */
 #include "drivers/host/lapic.h"
 
@@ -23,6 +23,8 @@ enum lapic_register {
 	LAPIC_EOI = 0xb0,
 	LAPIC_SVR = 0xf0,
 	LAPIC_ESR = 0x280,
+	LAPIC_ICR = 0x300,
+	LAPIC_ICR_HIGH = 0x310,
 	LAPIC_LVT_TIMER = 0x320,
 	LAPIC_LVT_LINT0 = 0x350,
 	LAPIC_LVT_LINT1 = 0x360,
@@ -37,8 +39,15 @@ enum lapic_register {
 #define LVT_NMI (4u << 8)
 #define LVT_EXTINT (7u << 8)
 #define LVT_TSC_DEADLINE (2u << 17)
+#define ICR_NMI (4u << 8) /* edge, by physical destination (10.6.1) */
+#define ICR_PENDING (1u << 12)
 #define DIVIDE_BY_1 0xbu
 #define ID_SHIFT 24
+#define ICR_NMI (4u << 8)
+#define ICR_INIT (5u << 8)
+#define ICR_STARTUP (6u << 8)
+#define ICR_BUSY (1u << 12)
+#define ICR_ASSERT (1u << 14)
 #define MEASURE_NS (10 * NSEC_PER_MSEC)
 
 static volatile uint32_t *regs; /* NULL: x2APIC */
@@ -69,7 +78,7 @@ static void on_error(unsigned vector)
 {
 	(void)vector;
 	write_reg(LAPIC_ESR, 0); /* latches it (10.5.3) */
-	nr_errors++;
+	__atomic_fetch_add(&nr_errors, 1, __ATOMIC_RELAXED);
 }
 
 /* Nothing was interrupted for a reason, and there is nothing to end (10.9). */
@@ -90,16 +99,21 @@ static void enable(void)
 		return;
 	}
 	wrmsr(MSR_APIC_BASE, base);
+	if (regs) /* the boot CPU's: the same place in each */
+		return;
 	regs = mmio_map(HPA(base & APIC_BASE_ADDR_MASK), LAPIC_BYTES);
 	if (!regs)
 		panic("no room to map the local APIC");
 }
 
-void lapic_init(bool extint)
+/* An interrupt that has made its CPU look up is all that was wanted. */
+static void on_kick(unsigned vector)
 {
-	enable();
-	irq_register(VEC_SPURIOUS, on_spurious, NULL);
-	irq_register(VEC_LAPIC_ERROR, on_error, lapic_eoi_vector);
+	(void)vector;
+}
+
+static void set_registers(bool extint)
+{
 	this_cpu()->apic_id = regs ? read_reg(LAPIC_ID) >> ID_SHIFT : read_reg(LAPIC_ID);
 	write_reg(LAPIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
 	write_reg(LAPIC_TPR, 0);
@@ -109,6 +123,54 @@ void lapic_init(bool extint)
 	write_reg(LAPIC_ESR, 0);
 	write_reg(LAPIC_LVT_ERROR, VEC_LAPIC_ERROR);
 	eoi();
+}
+
+void lapic_init(bool extint)
+{
+	enable();
+	irq_register(VEC_SPURIOUS, on_spurious, NULL);
+	irq_register(VEC_LAPIC_ERROR, on_error, lapic_eoi_vector);
+	irq_register(VEC_KICK, on_kick, lapic_eoi_vector);
+	set_registers(extint);
+}
+
+void lapic_cpu_init(void)
+{
+	enable();
+	set_registers(false);
+}
+
+/* An xAPIC takes a second command only when it has sent the first (10.6.1). */
+static void send(uint32_t apic_id, uint32_t command)
+{
+	if (!regs) {
+		wrmsr(MSR_X2APIC_BASE + LAPIC_ICR / 16, (uint64_t)apic_id << 32 | command);
+		return;
+	}
+	while (read_reg(LAPIC_ICR) & ICR_BUSY)
+		cpu_relax();
+	write_reg(LAPIC_ICR_HIGH, apic_id << ID_SHIFT);
+	write_reg(LAPIC_ICR, command);
+}
+
+void lapic_send_ipi(uint32_t apic_id, unsigned vector)
+{
+	send(apic_id, ICR_ASSERT | vector);
+}
+
+void lapic_send_nmi(uint32_t apic_id)
+{
+	send(apic_id, ICR_ASSERT | ICR_NMI);
+}
+
+void lapic_send_init(uint32_t apic_id)
+{
+	send(apic_id, ICR_ASSERT | ICR_INIT);
+}
+
+void lapic_send_startup(uint32_t apic_id, hpa_t page)
+{
+	send(apic_id, ICR_ASSERT | ICR_STARTUP | (uint32_t)(page.v >> PAGE_SHIFT));
 }
 
 bool lapic_is_x2apic(void)
@@ -121,7 +183,6 @@ void lapic_eoi_vector(unsigned vector)
 	(void)vector;
 	eoi();
 }
-
 uint64_t lapic_errors(void)
 {
 	return nr_errors;
@@ -152,17 +213,25 @@ void lapic_timer_init(void (*handler)(unsigned vector))
 {
 	irq_register(VEC_LAPIC_TIMER, handler, lapic_eoi_vector);
 	tsc_deadline = cpu_has(FEAT_TSC_DEADLINE);
-	if (tsc_deadline) {
-		write_reg(LAPIC_LVT_TIMER, LVT_TSC_DEADLINE | VEC_LAPIC_TIMER);
-		/* The mode is there before the first deadline is written (10.5.4.1). */
-		__asm__ volatile("mfence" : : : "memory");
+	if (!tsc_deadline) {
+		timer_hz = measure_timer();
+		if (!timer_hz)
+			panic("the local APIC's timer does not run");
+		tsc_to_timer = ratio_make(timer_hz, tsc_hz());
+	}
+	lapic_timer_cpu_init();
+}
+
+void lapic_timer_cpu_init(void)
+{
+	if (!tsc_deadline) {
+		write_reg(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+		write_reg(LAPIC_LVT_TIMER, VEC_LAPIC_TIMER);
 		return;
 	}
-	timer_hz = measure_timer();
-	if (!timer_hz)
-		panic("the local APIC's timer does not run");
-	tsc_to_timer = ratio_make(timer_hz, tsc_hz());
-	write_reg(LAPIC_LVT_TIMER, VEC_LAPIC_TIMER);
+	write_reg(LAPIC_LVT_TIMER, LVT_TSC_DEADLINE | VEC_LAPIC_TIMER);
+	/* The mode is there before the first deadline is written (10.5.4.1). */
+	__asm__ volatile("mfence" : : : "memory");
 }
 
 void lapic_timer_arm(uint64_t tsc)

@@ -12,6 +12,17 @@
 void lapic_init(bool extint);
 bool lapic_is_x2apic(void);
 
+/* The same on every other CPU. */
+void lapic_cpu_init(void);
+
+/* One interrupt to the CPU with that APIC ID (10.6.1): fixed with `vector`, NMI, INIT, start-up
+ * at `page`, which lies below 1 MiB. It may be the calling CPU itself: Bochs 2.7 ignores an NMI by
+ * the self shorthand. Interrupts are off. */
+void lapic_send_ipi(uint32_t apic_id, unsigned vector);
+void lapic_send_nmi(uint32_t apic_id);
+void lapic_send_init(uint32_t apic_id);
+void lapic_send_startup(uint32_t apic_id, hpa_t page);
+
 void lapic_eoi_vector(unsigned vector); /* end of interrupt, for irq_register() */
 
 /* How often the APIC reported an error since boot. */
@@ -20,6 +31,7 @@ uint64_t lapic_errors(void);
 /* Measure the timer against the TSC (unless it compares with the TSC itself). After
  * tsc_calibrate. `handler` is for VEC_LAPIC_TIMER. */
 void lapic_timer_init(void (*handler)(unsigned vector));
+void lapic_timer_cpu_init(void); /* on every other CPU */
 
 /* One interrupt when the TSC reaches `tsc`, or somewhat earlier when that is further away
  * than the counter reaches. 0: none. */

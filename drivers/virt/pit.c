@@ -173,13 +173,17 @@ static void pit_edge(struct timer *t)
 {
 	struct pit *p = container_of(t, struct pit, timer);
 	struct pit_channel *c = &p->channel[0];
-	uint64_t now_ns = clock_ns();
+	uint64_t now_ns = clock_ns(), now = ns_to_ticks(now_ns, PIT_HZ);
 
 	spin_lock(p->lock);
+	if (now < channel_next_edge(c)) { /* it was programmed anew meanwhile */
+		spin_unlock(p->lock);
+		return;
+	}
 	irq_line_set(&p->irq, false);
 	irq_line_set(&p->irq, true);
 	if (is_periodic(c) && c->counting) {
-		channel_advance(c, ns_to_ticks(now_ns, PIT_HZ));
+		channel_advance(c, now);
 		timer_set(t, MAX(ticks_to_ns(c->start + c->count, PIT_HZ),
 				 now_ns + VIRT_TIMER_MIN_NS));
 	}

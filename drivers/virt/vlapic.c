@@ -115,11 +115,16 @@ static bool request_vector(struct vlapic *l, uint8_t vector, bool level)
 	return true;
 }
 
-/*
- * INIT to the boot processor starts its firmware again, so the machine. Other processors
- * wait for SIPI after INIT; a SIPI to a processor that does not wait is ignored. SMI, and ExtINT
- * other than by LINT0, do not exist on this board.
- */
+/* INIT to the boot processor starts its firmware again, so the machine. */
+static void init_processor(struct vcpu *v)
+{
+	if (v->id == 0)
+		vm_reset(v->vm, "INIT to its boot processor");
+	else
+		vcpu_init_signal(v);
+}
+
+/* SMI, and ExtINT other than by LINT0, do not exist on this board. */
 bool vlapic_deliver(struct vlapic *l, enum apic_delivery mode, uint8_t vector, bool level)
 {
 	switch (mode) {
@@ -130,8 +135,10 @@ bool vlapic_deliver(struct vlapic *l, enum apic_delivery mode, uint8_t vector, b
 		vcpu_nmi(l->vcpu);
 		return true;
 	case APIC_INIT:
-		if (l->vcpu->id == 0)
-			vm_reset(l->vcpu->vm, "INIT to its boot processor");
+		init_processor(l->vcpu);
+		return true;
+	case APIC_SIPI:
+		vcpu_sipi(l->vcpu, vector);
 		return true;
 	default:
 		return false;
@@ -239,19 +246,29 @@ void vlapic_send_icr(struct vlapic *l)
 		send_shorthand(l, shorthand, &m);
 }
 
-/* 10.4.7.1; IA32_APIC_BASE too. */
-void vlapic_reset(struct vlapic *l)
+/* 10.4.7.1, 10.4.7.3, and 10.12.5.1: INIT leaves the mode as it is. */
+void vlapic_init_signal(struct vlapic *l)
 {
 	struct vcpu *v = l->vcpu;
 	unsigned i;
 
 	vlapic_timer_stop(l);
-	v->apic_base = VLAPIC_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
 	v->tpr = 0;
 	*l = (struct vlapic){ .vcpu = v, .bus = l->bus, .dfr = APIC_DFR_FLAT, .svr = 0xff };
 	for (i = 0; i < NR_LVT; i++)
 		l->lvt[i] = APIC_LVT_MASKED;
+	if (vlapic_x2(l))
+		vlapic_set_x2_ldr(l);
 	vlapic_timer_init(l);
+}
+
+/* IA32_APIC_BASE too. */
+void vlapic_reset(struct vlapic *l)
+{
+	struct vcpu *v = l->vcpu;
+
+	v->apic_base = VLAPIC_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
+	vlapic_init_signal(l);
 }
 
 void vlapic_set_virtual_wire(struct vlapic *l)

@@ -25,6 +25,7 @@ struct vlapic;
 struct vlapic *vlapic_create(struct vcpu *v, struct apic_bus *bus);
 void vlapic_destroy(struct vlapic *l);
 void vlapic_reset(struct vlapic *l);
+void vlapic_init_signal(struct vlapic *l); /* INIT: reset, but for IA32_APIC_BASE */
 
 /* As firmware leaves the boot processor's: enabled, LINT0 = ExtINT, LINT1 = NMI (virtual
  * wire mode, MP specification 1.4, 3.6.2.2). */

@@ -53,6 +53,12 @@ static inline uint32_t vlapic_id(const struct vlapic *l)
 	return l->vcpu->id;
 }
 
+/* In x2APIC mode the logical ID follows from the ID (10.12.10.2). */
+static inline void vlapic_set_x2_ldr(struct vlapic *l)
+{
+	l->ldr = vlapic_id(l) >> 4 << 16 | 1u << (vlapic_id(l) & 15);
+}
+
 /* vlapic.c */
 bool vlapic_matches(const struct vlapic *l, const struct apic_msg *m);
 uint32_t vlapic_ppr(const struct vlapic *l);

@@ -267,8 +267,7 @@ static bool write_apic_base(struct vlapic *l, uint64_t val)
 	if (!new) {
 		vlapic_reset(l); /* 10.4.3: enabled again, it is as after reset */
 	} else if (new &APIC_BASE_X2) {
-		/* The logical ID follows from the ID (10.12.10.2). */
-		l->ldr = vlapic_id(l) >> 4 << 16 | 1u << (vlapic_id(l) & 15);
+		vlapic_set_x2_ldr(l);
 		l->icr = (uint32_t)l->icr;
 	}
 	v->apic_base = val;

@@ -17,6 +17,7 @@
 
 #include <cpuid.h>
 
+#include "guests/images/smp.h"
 #include "guests/images/sys.h"
 
 #define CPUID_HYPERVISOR_BIT (1u << 31) /* leaf 1, ECX */
@@ -102,13 +103,18 @@ static void run_nothing(unsigned units, uint64_t salt)
 	(void)salt;
 }
 
+static bool is_for_us(const struct phase *p)
+{
+	return !p->smp || smp_cpus() > 1;
+}
+
 /* All phases, or the one called `only`. */
 static int bench(const char *only)
 {
 	/* What the measuring itself costs: the host side takes it off every phase. */
 	bench_run("empty", 1, run_nothing);
 	for (unsigned i = 0; i < nr_phases; i++) {
-		if (only && !same(only, phases[i].name))
+		if (!is_for_us(&phases[i]) || (only && !same(only, phases[i].name)))
 			continue;
 		if (phase_begin(&phases[i]))
 			break;
@@ -121,18 +127,53 @@ static int bench(const char *only)
 
 static void load_phase(const struct phase *p, uint64_t salt)
 {
-	if (phase_begin(p))
+	if (!is_for_us(p) || phase_begin(p))
 		return;
 	p->run(p->load_units, salt);
 	phase_end(p);
 }
 
+/* On every CPU but the first a process with the phases that are one process's, all the time until
+ * `pid[i]` is killed by the one that made it; its errors it prints itself. */
+static void work_aside(uint64_t seed)
+{
+	for (unsigned round = 0; !nr_errors; round++)
+		for (unsigned i = 0; i < nr_phases; i++)
+			if (!phases[i].smp)
+				load_phase(&phases[i], mix(seed + round * nr_phases + i) | 1);
+	sys_exit(1);
+}
+
+static void start_aside(long pid[SYS_CPUS_MAX], uint64_t seed)
+{
+	for (unsigned i = 1; i < smp_cpus(); i++) {
+		pid[i] = sys_fork();
+		if (pid[i] == 0)
+			work_aside(mix(seed + i));
+	}
+}
+
+static void end_aside(const long pid[SYS_CPUS_MAX])
+{
+	for (unsigned i = 1; i < smp_cpus(); i++) {
+		int status = 0;
+
+		sys_kill(pid[i]);
+		sys_wait(pid[i], &status);
+		if (status != SYS_SIGKILL)
+			fail("aside", "a process beside this one ended with status", status);
+	}
+}
+
 static int load(unsigned seconds, uint64_t seed)
 {
 	uint64_t start = sys_now_ns(), last = start, said = start;
+	long aside[SYS_CPUS_MAX] = { 0 };
 	unsigned rounds = 0;
 
-	print("load: ", dec(seconds), " seconds, seed ", dec(seed), "\n", NULL);
+	print("load: ", dec(seconds), " seconds, seed ", dec(seed), ", CPUs ", dec(smp_cpus()),
+	      "\n", NULL);
+	start_aside(aside, seed);
 	while (last - start < seconds * NSEC) {
 		for (unsigned i = 0; i < nr_phases; i++) {
 			uint64_t now;
@@ -150,6 +191,7 @@ static int load(unsigned seconds, uint64_t seed)
 			said = last;
 		}
 	}
+	end_aside(aside);
 	print("load: ", dec(rounds), " rounds, ", dec(nr_errors), " errors\n", NULL);
 	return nr_errors != 0;
 }
@@ -162,6 +204,7 @@ int load_main(int argc, char **argv)
 		return phases_exec_child(argv[2]);
 	self_path = argv[0];
 	counters_open();
+	smp_open();
 	if (argc == 2 && same(argv[1], "tsc"))
 		return print_tsc();
 	if ((argc == 2 || argc == 3) && same(argv[1], "bench"))

@@ -8,6 +8,7 @@
  */
 #include "guests/images/phases.h"
 
+#include "guests/images/smp.h"
 #include "guests/images/sys.h"
 
 #define MAP_PAGES 1024u /* 4 MiB */
@@ -321,14 +322,17 @@ static void run_getppid(unsigned units, uint64_t salt)
 }
 
 const struct phase phases[] = {
-	{ "fork", "fork+exit+wait", 200, 20, 0, run_fork },
-	{ "exec", "fork+exec+exit+wait", 100, 8, 0, run_exec },
-	{ "map", "map 4 MiB, write each page, unmap", 10, 4, 0, run_map },
-	{ "mprotect", "256 pages to R, read, to RW, write", 200, 20, FLIP_PAGES, run_mprotect },
-	{ "pipe", "pipe round trip of two processes", 2000, 200, 0, run_pipe },
-	{ "cow", "COW storm over 8 MiB", 5, 2, COW_PAGES, run_cow },
-	{ "sweep", "sweep over 2,048 pages", 500, 20, SWEEP_PAGES, run_sweep },
-	{ "getppid", "getppid", 50000, 1000, 0, run_getppid },
+	{ "fork", "fork+exit+wait", 200, 20, 0, run_fork, false },
+	{ "exec", "fork+exec+exit+wait", 100, 8, 0, run_exec, false },
+	{ "map", "map 4 MiB, write each page, unmap", 10, 4, 0, run_map, false },
+	{ "mprotect", "256 pages to R, read, to RW, write", 200, 20, FLIP_PAGES, run_mprotect,
+	  false },
+	{ "pipe", "pipe round trip of two processes", 2000, 200, 0, run_pipe, false },
+	{ "cow", "COW storm over 8 MiB", 5, 2, COW_PAGES, run_cow, false },
+	{ "sweep", "sweep over 2,048 pages", 500, 20, SWEEP_PAGES, run_sweep, false },
+	{ "getppid", "getppid", 50000, 1000, 0, run_getppid, false },
+	{ "shoot", "page taken away under all CPUs' eyes", 100, 10, 0, smp_run_shoot, true },
+	{ "time", "look at the TSC and the clock on each CPU", 2000, 500, 0, smp_run_time, true },
 };
 const unsigned nr_phases = sizeof(phases) / sizeof(phases[0]);
 

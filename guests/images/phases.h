@@ -6,6 +6,7 @@
 #ifndef PHASES_H
 #define PHASES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A phase does `units` units of work. `salt` makes contents (and in the long load sizes)
@@ -17,6 +18,7 @@ struct phase {
 	unsigned load_units; /* how many one round of the long load runs */
 	unsigned pages; /* mapped and touched before, unmapped after: not the phase's work */
 	void (*run)(unsigned units, uint64_t salt);
+	bool smp; /* only where there are several CPUs */
 };
 
 extern const struct phase phases[];

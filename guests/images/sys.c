@@ -4,8 +4,10 @@
  */
 #include "guests/images/sys.h"
 
+#include <asm/signal.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
+#include <linux/sched.h>
 #include <linux/time_types.h>
 #include <stdarg.h>
 
@@ -49,6 +51,11 @@ void sys_exit(int code)
 long sys_wait(long pid, int *status)
 {
 	return sys5(__NR_wait4, pid, (long)status, 0, 0, 0);
+}
+
+long sys_kill(long pid)
+{
+	return sys5(__NR_kill, pid, SYS_SIGKILL, 0, 0, 0);
 }
 
 long sys_exec(const char *path, const char *const argv[])
@@ -101,6 +108,66 @@ long sys_close(int fd)
 long sys_getppid(void)
 {
 	return sys5(__NR_getppid, 0, 0, 0, 0, 0);
+}
+
+/* A kernel's mask is a row of longs; here one or two hold all. */
+static long set_affinity(uint64_t mask)
+{
+	return sys5(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0);
+}
+
+unsigned sys_cpus(void)
+{
+	uint64_t mask = 0;
+	unsigned n = 0;
+
+	if (sys5(__NR_sched_getaffinity, 0, sizeof(mask), (long)&mask, 0, 0) <= 0)
+		return 1;
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
+long sys_pin(unsigned cpu)
+{
+	return set_affinity(UINT64_C(1) << cpu);
+}
+
+void sys_pin_to_any(void)
+{
+	set_affinity(UINT64_MAX);
+}
+
+void sys_yield(void)
+{
+	sys5(__NR_sched_yield, 0, 0, 0, 0, 0);
+}
+
+/* Where a new thread begins, by the return address on its stack: with fn and arg behind it. */
+__asm__(".text\n" SYS_THREAD_START);
+extern const char thread_start[];
+
+void thread_run(void (*fn)(long arg), long arg) __attribute__((noreturn, used));
+void thread_run(void (*fn)(long arg), long arg)
+{
+	fn(arg);
+	for (;;)
+		sys5(__NR_exit, 0, 0, 0, 0, 0);
+}
+
+long sys_thread(void (*fn)(long arg), long arg, void *stack)
+{
+	long *top = (long *)stack - 4; /* aligned as the ABIs want it */
+
+	top[0] = (long)fn;
+	top[1] = arg;
+	return sys_clone_at(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | SIGCHLD, top,
+			    thread_start);
+}
+
+long sys_dontneed(void *p, size_t bytes)
+{
+	return sys5(__NR_madvise, (long)p, (long)bytes, MADV_DONTNEED, 0, 0);
 }
 
 uint64_t sys_now_ns(void)

@@ -48,6 +48,28 @@ static inline long sys_mmap(size_t bytes, int prot, int flags)
 
 #define SYS_NR_CLOCK_GETTIME64 __NR_clock_gettime
 
+/* clone() whose child goes on at `start` with its stack pointer at `stack`. */
+static inline long sys_clone_at(long flags, void *stack, const char *start)
+{
+	long ret;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "jmp *%[start]\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(__NR_clone), "D"(flags), "S"(stack), [start] "r"(start)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+#define SYS_THREAD_START           \
+	"thread_start: pop %rdi\n" \
+	"        pop %rsi\n"       \
+	"        xor %ebp, %ebp\n" \
+	"        call thread_run\n"
+
 /* Where the kernel starts the program: hand over the stack as it is. */
 #define SYS_START                  \
 	".globl _start\n"          \
@@ -77,6 +99,26 @@ static inline long sys_mmap(size_t bytes, int prot, int flags)
 
 #define SYS_NR_CLOCK_GETTIME64 __NR_clock_gettime64
 
+static inline long sys_clone_at(long flags, void *stack, const char *start)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80\n\t"
+			 "test %%eax, %%eax\n\t"
+			 "jnz 1f\n\t"
+			 "jmp *%[start]\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "a"(__NR_clone), "b"(flags), "c"(stack), [start] "r"(start)
+			 : "memory");
+	return ret;
+}
+
+/* The two arguments stay where they are: on the stack. */
+#define SYS_THREAD_START                 \
+	"thread_start: xor %ebp, %ebp\n" \
+	"        call thread_run\n"
+
 #define SYS_START                  \
 	".globl _start\n"          \
 	"_start: xor %ebp, %ebp\n" \
@@ -88,13 +130,16 @@ static inline long sys_mmap(size_t bytes, int prot, int flags)
 #endif
 
 #define SYS_PAGE 4096ul
+#define SYS_CPUS_MAX 64u
 #define SYS_PROT_READ 1
 #define SYS_PROT_WRITE 2
+#define SYS_SIGKILL 9
 #define SYS_SIGSEGV 11
 
 long sys_fork(void);
 void sys_exit(int code) __attribute__((noreturn));
 long sys_wait(long pid, int *status);
+long sys_kill(long pid); /* SIGKILL */
 long sys_exec(const char *path, const char *const argv[]);
 void *sys_map(size_t bytes); /* private, anonymous, RW, no huge pages; NULL: failed */
 long sys_unmap(void *p, size_t bytes);
@@ -105,6 +150,19 @@ long sys_write(int fd, const void *p, size_t n);
 long sys_close(int fd);
 long sys_getppid(void);
 uint64_t sys_now_ns(void); /* CLOCK_MONOTONIC */
+
+/* CPUs that this process may run on, at most SYS_CPUS_MAX; they have the numbers 0.. here. */
+unsigned sys_cpus(void);
+long sys_pin(unsigned cpu); /* the calling thread */
+void sys_pin_to_any(void);
+void sys_yield(void);
+
+/* A thread that runs fn(arg) in this address space on the stack that ends at `stack`; it has a pid
+ * of its own, to wait for. It must not use what is said to be for one thread. */
+long sys_thread(void (*fn)(long arg), long arg, void *stack);
+
+/* Take the memory away; it is zero when it is touched again. */
+long sys_dontneed(void *p, size_t bytes);
 
 /* Page faults so far of this process and of the children that it has waited for, those that
  * needed no input. */

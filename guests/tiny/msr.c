@@ -132,6 +132,22 @@ static void efer(void)
 	wrmsr(MSR_EFER, old);
 }
 
+/* Some processors have SYSCALL in 64-bit mode only, and offer it only there (SDM Vol. 2A, CPUID). */
+static void system_call(void)
+{
+	uint64_t efer = rdmsr(MSR_EFER), star = rdmsr(MSR_STAR);
+	bool offered = cpuid(0x80000001, 0).d & 1u << 11;
+	uint32_t trap;
+
+	wrmsr(MSR_EFER, efer | EFER_SCE);
+	trap = TRY("movl $1f, %%eax; movl %[code], %%edx; movl %[star], %%ecx; wrmsr; syscall\n1:",
+		   [code] "i"(SEL_CODE32), [star] "i"(MSR_STAR));
+	check(trap == (offered ? NO_TRAP : 6), "SYSCALL works in 32-bit code %s",
+	      offered ? "as offered" : "no more than it is offered");
+	wrmsr(MSR_STAR, star);
+	wrmsr(MSR_EFER, efer);
+}
+
 static void tsc(void)
 {
 	uint64_t last = rdtsc();
@@ -189,6 +205,7 @@ int main(void)
 	features();
 	stored();
 	efer();
+	system_call();
 	tsc();
 	paravirtual_clock();
 	if (!on_bare_tcg())

@@ -35,6 +35,7 @@
 #define DIVIDE_BY_1 0xbu
 #define ICR_SELF 0x40000u
 #define ICR_NMI 0x400u
+#define ONE_SHOT 100000000u /* so long that a loaded host does not swallow it */
 #define VECTOR_TIMER 0x31
 #define VECTOR_IPI 0x35
 
@@ -116,7 +117,9 @@ static void interrupt_flag(void)
 		__asm__ volatile("pause");
 	check(irq_count[VECTOR_PIT] == before, "no interrupt with IF=0");
 	__asm__ volatile("sti; nop; nop; cli" : : : "memory");
-	check(irq_count[VECTOR_PIT] == before + 1, "one comes as soon as IF=1");
+	/* the next tick, too, if the host has been away for so long */
+	check(irq_count[VECTOR_PIT] > before, "one comes as soon as IF=1 (%u)",
+	      irq_count[VECTOR_PIT] - before);
 	/* the instruction behind STI runs first */
 	outb(PIC1 + 1, 0xff);
 	mmio_write(LAPIC_ICR, ICR_SELF | VECTOR_IPI);
@@ -177,9 +180,9 @@ static void lapic_timer(void)
 
 	mmio_write(LAPIC_DIVIDE, DIVIDE_BY_1);
 	mmio_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
-	mmio_write(LAPIC_INITIAL, 10000000);
+	mmio_write(LAPIC_INITIAL, ONE_SHOT);
 	count = mmio_read(LAPIC_CURRENT);
-	check(count > 0 && count <= 10000000, "current count runs (%u)", count);
+	check(count > 0 && count <= ONE_SHOT, "current count runs (%u)", count);
 	check(mmio_read(LAPIC_CURRENT) <= count, "downwards");
 	sleep_for(VECTOR_TIMER, 1);
 	check(mmio_read(LAPIC_CURRENT) == 0, "one-shot stops at 0");

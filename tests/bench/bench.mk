@@ -9,7 +9,7 @@ $(BENCH_ENTRY): tests/bench/entry.asm
 .PHONY: bench-options
 bench: setup ## instructions and exits a phase of the load, beside bare QEMU and the peer
 	@$(MAKE) --no-print-directory all images tiny $(BENCH_ENTRY)
-	@$(PYTHON) tests/bench/bench.py
+	@GUESTS='$(GUESTS)' $(PYTHON) tests/bench/bench.py
 
 bench-options: setup ## long: what each option of the engine xi is worth, left out alone
 	@$(MAKE) --no-print-directory all images

@@ -94,35 +94,35 @@ def stock_run(name, args):
         return Run(machine.log())
 
 
-def bare_args(kernel):
+def bare_args(guest, kernel):
     return xihv.machine_args(mem=xihv.GUEST_MEM_MIB) + [
-        "-kernel", str(kernel), "-initrd", str(xihv.INITRD),
+        "-kernel", str(kernel), "-initrd", str(xihv.image("initrd", guest)),
         "-append", "console=ttyS0 xihv.bench"]
 
 
-def run_bare():
-    return stock_run("bare", bare_args(xihv.KERNEL))
+def run_bare(guest):
+    return stock_run(f"{guest}-bare", bare_args(guest, xihv.image("vmlinuz", guest)))
 
 
-def run_xihv(name, words):
+def run_xihv(name, words, guest="deb64"):
     """`words`: of the kernel's module line, such as mmu=xi."""
     run = stock_run(name, xihv.machine_args() + [
         "-kernel", str(xihv.ELF), "-append", "idle=poweroff",
-        "-initrd", quote_initrd(xihv.stock_modules(words=words, cmdline="xihv.bench"))])
+        "-initrd", quote_initrd(xihv.stock_modules(guest, words=words, cmdline="xihv.bench"))])
     assert all(len(e) == len(exit_reasons()) for e in run.exits.values()), (
         "xihv's exit counters (CPUID leaf 0x40000101) are not there")
     return run
 
 
-def bare_entry():
+def bare_entry(guest):
     """The TSC at the stock kernel's 32-bit entry on the bare machine. The same machine boots
     a copy of the kernel in which all behind the real-mode part is entry.asm."""
-    kernel = xihv.KERNEL.read_bytes()
+    kernel = xihv.image("vmlinuz", guest).read_bytes()
     real_mode = kernel[:(kernel[SETUP_SECTS] + 1) * SECTOR]
     probe = OUT / "vmlinuz-entry"
     probe.write_bytes(real_mode + (OUT / "entry.bin").read_bytes())
-    with Qemu("bench-entry", bare_args(probe) + DEBUG_EXIT + ICOUNT,
-                 SHORT_LIMIT_SECONDS) as machine:
+    with Qemu(f"bench-{guest}-entry", bare_args(guest, probe) + DEBUG_EXIT + ICOUNT,
+              SHORT_LIMIT_SECONDS) as machine:
         m = machine.expect(r"bench: kernel entry, tsc 0x([0-9a-f]{16})", SHORT_LIMIT_SECONDS)
         return int(m[1], 16)
 

@@ -317,7 +317,7 @@ static void check_cpuid(struct input *in)
 		       !(r.ecx >> 16 & 1 && (no_la57 || !(host[0][7][2] >> 16 & 1))));
 	if (leaf == 7)
 		assert(!(r.ebx & (1u << 2 | 1u << 4 | 1u << 10 | 1u << 11 | 1u << 16)) &&
-		       !(r.ecx & (1u << 3 | 1u << 7)) && !(r.edx & 0xac000000));
+		       !(r.ecx & (1u << 3 | 1u << 7)) && !(r.edx & 0x8c000000));
 	if (leaf == (EXT | 8) && r.eax)
 		assert((r.eax >> 8 & 0xff) == (guest_features.cr4 & CR4_LA57 ? 57 : 48));
 	if (leaf == (EXT | 1))

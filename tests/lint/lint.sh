@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # lint.sh BUILD-DIR: all static checks; every one runs, the status says if one failed.
 out=$1
+python=${PYTHON:-/usr/bin/python3}
 mkdir -p "$out/lint/cppcheck"
 rooms='boot hv mmu vmx svm drivers/host drivers/virt guests'
 sources=$(for r in $rooms; do ls "$r"/*.c 2>/dev/null; done)
@@ -65,7 +66,13 @@ thread_safety() {
 	return $status
 }
 
-step includes "${PYTHON:-/usr/bin/python3}" tests/lint/includes.py
+# Nobody but the back ends asks for the vendor, and who does is found.
+vendors() {
+	"$python" tests/lint/vendors.py && "$python" tests/lint/vendors.py tests/lint/asks_vendor.c
+}
+
+step includes "$python" tests/lint/includes.py
+step vendors vendors
 step headers headers_alone
 step format format
 step cppcheck static_analysis

@@ -31,7 +31,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def built():
     """`make system` builds these; by hand one may forget it."""
-    for f in (xihv.ELF, xihv.KERNEL, xihv.VMLINUX, xihv.INITRD):
+    images = [xihv.image(what, guest) for guest in xihv.STOCK
+              for what in ("vmlinuz", "vmlinux", "initrd")]
+    for f in [xihv.ELF, *images]:
         if not f.exists():
             pytest.exit(f"{f} is missing: run `make all images tiny` first", 2)
 

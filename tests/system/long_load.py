@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""`make system-long`: the checked load under each engine, and under xi with each option alone
-left out, watched by keys s and a. No part of `make check`: its name keeps it out."""
+"""`make system-long`: the checked load of each stock guest under each engine, of all of them at
+once, and under xi with each option alone left out, watched by keys s and a. No part of
+`make check`: its name keeps it out."""
 
 import os
 
 import pytest
 
 import xihv
+from test_guests import watched_loads
 from test_shadow import watched_load
 
 SECONDS = int(os.environ.get("LOAD_SECONDS", "60"))
@@ -17,9 +19,15 @@ def each(names):
     return [pytest.param(n, marks=pytest.mark.xdist_group(f"long-{n}")) for n in names]
 
 
+@pytest.mark.parametrize("guest", each(xihv.STOCK))
+@pytest.mark.parametrize("engine", xihv.engines())
+def test_engine(boot, guest, engine):
+    watched_load(boot, SECONDS, engine, guest=guest)
+
+
 @pytest.mark.parametrize("engine", each(xihv.engines()))
-def test_engine(boot, engine):
-    watched_load(boot, SECONDS, engine)
+def test_all_guests_at_once(boot, engine):
+    watched_loads(boot, SECONDS, engine)
 
 
 @pytest.mark.parametrize("options", each(xihv.options() + ["+".join(xihv.options())]))

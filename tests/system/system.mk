@@ -34,9 +34,11 @@ system-long: ## the load under each engine and with each option left out (LOAD_S
 	@mkdir -p $(B)/logs
 	@LOAD_SECONDS=$(LOAD_SECONDS) $(PYTEST) tests/system/long_load.py $(PYTEST_ARGS)
 
-# BED=qemu or bochs; MODEL: one of the bed's processors (xihv.CPUS, bochs.MODELS), the first if none
+# BED=qemu or bochs; MODEL: one of the bed's processors (xihv.CPUS, bochs.MODELS), the first if
+# none; GUESTS: which of the stock guests (xihv.STOCK), all if none
 BED ?= qemu
 MODEL ?=
-run: setup ## boot the stock guest in QEMU (BED=bochs: in Bochs): with a terminal yours to type, else its load and figures
+GUESTS ?=
+run: setup ## boot the stock guests in QEMU (BED=bochs: in Bochs): with a terminal yours to type, else their load and figures
 	@$(MAKE) --no-print-directory all images
-	@MAKE='$(MAKE)' BED='$(BED)' MODEL='$(MODEL)' $(PYTHON) tests/run.py
+	@MAKE='$(MAKE)' BED='$(BED)' MODEL='$(MODEL)' GUESTS='$(GUESTS)' $(PYTHON) tests/run.py

@@ -30,15 +30,16 @@ def stock(**kwargs):
 
 
 HELLO = xihv.tiny_module("hello")
+KERNEL = xihv.image("vmlinuz")
 
 BAD_LINES = {
     "no-modules": ([], r"no guest to start: give module lines"),
     "initrd-without-kernel": (stock()[1:], r"initrd vm=deb64.*: expected the vm= of a kernel"),
     "unknown-word": (stock(words="colour=red"), r'word "colour=red": expected '),
     "bad-size": (stock(mem="lots"), r'word "mem=lotsM": expected a size'),
-    "no-name": ([f"{xihv.KERNEL} kernel mem=64M"], r"expected vm=NAME"),
-    "no-role": ([f"{xihv.KERNEL} vm=deb64 mem=64M"], r"expected .*kernel, initrd or module"),
-    "no-kernel-at-all": ([f"{xihv.INITRD} kernel vm=deb64 mem=256M"],
+    "no-name": ([f"{KERNEL} kernel mem=64M"], r"expected vm=NAME"),
+    "no-role": ([f"{KERNEL} vm=deb64 mem=64M"], r"expected .*kernel, initrd or module"),
+    "no-kernel-at-all": ([f"{xihv.image('initrd')} kernel vm=deb64 mem=256M"],
                          r"deb64: not started: "),
     "too-little-for-the-kernel": (stock(mem=16), r"deb64: not started: too little memory"),
     "more-than-the-host-has": (stock(mem=4096), r"deb64: not started: too little memory"),
@@ -64,7 +65,7 @@ BAD_FILES = {
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_bad_file_and_the_other_guest_still_starts(boot, tmp_path, case):
     make, message = BAD_FILES[case]
-    (tmp_path / "bad").write_bytes(make(xihv.KERNEL.read_bytes()))
+    (tmp_path / "bad").write_bytes(make(KERNEL.read_bytes()))
     machine = boot([f"{tmp_path}/bad kernel vm=bad mem=128M", HELLO], limit=120)
     machine.expect_all([message, r"hello: ended: .*exit status 33"])
     check_console(machine)

@@ -11,14 +11,12 @@ import xihv
 BOOT_SECONDS = 240
 
 
-def checked_load(boot, cpu, seconds, words=""):
-    machine = boot(xihv.stock_modules("deb64", words=words, cmdline=f"xihv.load={seconds}", cpu=cpu),
+def checked_load(boot, cpu, seconds, guest="deb64", words=""):
+    machine = boot(xihv.stock_modules(guest, words=words, cmdline=f"xihv.load={seconds}", cpu=cpu),
                    cpu=cpu)
-    machine.expect(r"xihv-guest: user space reached", BOOT_SECONDS)
-    machine.expect(r"load: [1-9]\d* rounds, 0 errors", 120 + 2 * seconds)
-    machine.expect(r"xihv-guest: load ended with code 0", 30)
-    machine.expect(r"deb64: ended: .*\n", 60)
-    xihv.check_figures(machine, "deb64")
+    machine.loads_begin([guest], BOOT_SECONDS)
+    machine.loads_end([guest], 120 + 2 * seconds)
+    xihv.check_figures(machine, guest)
     assert machine.alive()
 
 
@@ -34,4 +32,12 @@ def test_load_on_bochs(boot, cpu):
 
 @pytest.mark.parametrize("cpu", beds.each())
 def test_load_on_bochs_with_vtlb(boot, cpu):
-    checked_load(boot, cpu, 5, "mmu=vtlb")
+    checked_load(boot, cpu, 5, words="mmu=vtlb")
+
+
+@pytest.mark.meets(bochs.POPCNT_IS_UD)
+@pytest.mark.parametrize("engine", xihv.engines())
+@pytest.mark.parametrize("guest", ["debpae", "deb32"])
+@pytest.mark.parametrize("cpu", beds.each())
+def test_load_of_32_bit_guests_on_bochs(boot, cpu, guest, engine):
+    checked_load(boot, cpu, 2, guest, f"mmu={engine}")

@@ -2,11 +2,18 @@
 """NMIs of the host, wherever they find it: told, and nobody is hurt."""
 
 import json
+import re
 import socket
 
+import pytest
+
+import beds
+import bochs
+import debugger
 import xihv
 
 NMIS = 20
+TOLD = r"xihv: NMI (\d+) of CPU 0 at rip ffffffff8\w+, (\S+)\+\w+\s"
 
 
 class Qmp:
@@ -27,15 +34,53 @@ class Qmp:
             pass
 
 
-def test_nmis_of_the_host(boot, tmp_path):
+def check_key(machine, number):
+    """Key N sends one, which hits xihv itself."""
+    machine.input_to("xihv")
+    machine.send("N")
+    m = machine.expect(TOLD)
+    assert (int(m[1]), m[2]) == (number, "nmi_key_send")
+
+
+def check_ends(machine, guests):
+    ends = [rf"{g}: ended: debugexit code 16 " for g in guests]
+    machine.expect_all([e for e in ends if not re.search(e, machine.log())])
+    machine.input_to("xihv")
+    assert "shadow" in machine.key("h")
+
+
+def count_exits(machine):
+    """Those for an NMI, of all guests."""
+    rows = [line.split() for line in machine.key("e").splitlines()]
+    return sum(int(row[1]) for row in rows if row[:1] == ["nmi"])
+
+
+def test_from_outside_and_by_key(boot, tmp_path):
     path = tmp_path / "qmp"
-    machine = boot([xihv.tiny_module("timers"), xihv.tiny_module("switch")],
+    machine = boot([xihv.tiny_module(g) for g in ("exceptions", "switch")],
                    extra=["-qmp", f"unix:{path},server=on,wait=off"], limit=120)
-    machine.expect(r"timers: started")
+    machine.expect(r"switch: started")
     qmp = Qmp(path)
     for _ in range(NMIS):
         qmp.command("inject-nmi")
-        machine.expect(r"xihv: NMI at rip ffffffff8")
-    machine.expect_all([rf"{g}: ended: debugexit code 16 " for g in ("timers", "switch")])
-    machine.input_to("xihv")
-    assert "shadow" in machine.key("h")
+        machine.expect(TOLD)
+    check_key(machine, NMIS + 1)
+    check_ends(machine, ("exceptions", "switch"))
+
+
+@pytest.mark.parametrize("cpu", beds.each(bochs.VMX_MODELS[0]))
+def test_by_key_and_in_guest_mode(boot, cpu):
+    """From key m on the tick of the 8254, which xihv has no use for, comes as an NMI."""
+    script = debugger.Debugger()
+    script.run_to(debugger.symbol("hv_main"))
+    script.lay_over("inspect_key_memory",
+                    debugger.assemble("nmi_by_pit", IOAPIC=debugger.symbol("ioapic")))
+    machine = boot([xihv.tiny_module("switch", name) for name in "ab"], cpu=cpu, limit=120,
+                   debugger=script.commands)
+    machine.expect(r"b: started")
+    check_key(machine, 1)
+    machine.send("m")
+    for _ in range(NMIS):
+        machine.expect(TOLD)
+    assert count_exits(machine) > 0
+    check_ends(machine, "ab")

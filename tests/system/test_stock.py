@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Debian's stock 64-bit kernel, one guest from its boot to its end, step by step.
+"""Debian's stock kernels, one guest from its boot to its end, step by step.
 
 The tests of this file share the guest and run in their order; one that leaves it unusable
 fails the ones behind it.
@@ -14,16 +14,19 @@ import beds
 import xihv
 from machine import Qemu, Shell
 
-NAME = "deb64"
 BOOT_SECONDS = 240
 WARNING = 4
 
+pytestmark = pytest.mark.parametrize("cpu,name", [
+    *(pytest.param(*p.values, "deb64", marks=p.marks) for p in beds.each("EPYC")),
+    *(pytest.param("EPYC", n, marks=pytest.mark.long) for n in ("debpae", "deb32")),
+], scope="module")
 
-@pytest.fixture(scope="module", params=beds.each("EPYC"))
-def guest(request):
-    cpu = request.param
-    with xihv.start(f"stock-{cpu}", xihv.stock_modules(NAME, cpu=cpu), cmdline="idle=poweroff",
-                    cpu=cpu, limit=900) as machine:
+
+@pytest.fixture(scope="module")
+def guest(cpu, name):
+    with xihv.start(f"stock-{name}-{cpu}", xihv.stock_modules(name, cpu=cpu),
+                    cmdline="idle=poweroff", cpu=cpu, limit=900) as machine:
         shell = Shell(machine)
         shell.wait(BOOT_SECONDS)
         yield shell
@@ -45,16 +48,17 @@ def warnings_of(shell):
     return lines
 
 
-def test_root_shell(guest):
+def test_root_shell(guest, name):
     assert "uid=0" in guest.run("id")
-    assert guest.run("uname -m").strip() == "x86_64"
+    assert guest.run("uname -m").strip() == ("x86_64" if name == "deb64" else "i686")
     assert guest.run("tty").strip() == "/dev/ttyS0"
 
 
-def test_no_warnings_that_bare_qemu_lacks(guest):
+def test_no_warnings_that_bare_qemu_lacks(guest, name):
     bare_args = xihv.machine_args(mem=xihv.GUEST_MEM_MIB) + [
-        "-kernel", str(xihv.KERNEL), "-initrd", str(xihv.INITRD), "-append", "console=ttyS0"]
-    with Qemu("stock-bare", bare_args, limit=180) as machine:
+        "-kernel", str(xihv.image("vmlinuz", name)), "-initrd", str(xihv.image("initrd", name)),
+        "-append", "console=ttyS0"]
+    with Qemu(f"stock-{name}-bare", bare_args, limit=180) as machine:
         bare = Shell(machine)
         bare.wait(120)
         on_bare = warnings_of(bare)
@@ -99,12 +103,12 @@ def test_single_ctrl_a_passes_through(guest):
     assert "01 61 01 01 62" in guest.machine.expect(Shell.PROMPT).before
 
 
-def test_ctrl_a_three_times_goes_round(guest):
+def test_ctrl_a_three_times_goes_round(guest, name):
     machine = guest.machine
     machine.send(xihv.CTRL_A * 3)
     machine.expect(xihv.INPUT_HYPERVISOR)
     machine.send(xihv.CTRL_A * 3)
-    assert machine.expect(xihv.INPUT_GUEST)[1] == NAME
+    assert machine.expect(xihv.INPUT_GUEST)[1] == name
     machine.send("\r")
     machine.expect(Shell.PROMPT)
     assert guest.run("echo back").strip() == "back"
@@ -133,34 +137,34 @@ def test_load_with_checked_results(guest):
     assert re.search(r"load: [1-9]\d* rounds, 0 errors", out) and guest.status == 0, out
 
 
-def figures(guest):
+def figures(guest, name):
     """The checked tables of y and e; the guest has the input again behind it."""
-    tables = xihv.check_figures(guest.machine, NAME)
-    guest.machine.input_to(NAME)
+    tables = xihv.check_figures(guest.machine, name)[name]
+    guest.machine.input_to(name)
     guest.machine.send("\r")
     guest.machine.expect(Shell.PROMPT)
     return tables
 
 
-def test_figures_are_true(guest):
-    figures(guest)
+def test_figures_are_true(guest, name):
+    figures(guest, name)
 
 
-def test_guest_can_read_its_exit_counters(guest):
+def test_guest_can_read_its_exit_counters(guest, name):
     """What the benchmarks are made of: CPUID leaf 0x40000101, never ahead of key e."""
     seen = int(re.search(r"exits (\d+)", guest.run("/bin/load tsc"))[1])
-    _, exits = figures(guest)
+    _, exits = figures(guest, name)
     assert 0 < seen <= sum(exits.rows.values())
 
 
-def test_reboot(guest):
+def test_reboot(guest, name):
     guest.machine.send("reboot\r")
-    guest.machine.expect(NAME + r": reset: .*\n", 60)
+    guest.machine.expect(name + r": reset: .*\n", 60)
     guest.wait(BOOT_SECONDS)
     assert float(guest.run("cat /proc/uptime").split()[0]) < BOOT_SECONDS
 
 
-def test_poweroff_ends_the_guest_and_idle_poweroff_the_machine(guest):
+def test_poweroff_ends_the_guest_and_idle_poweroff_the_machine(guest, name):
     guest.machine.send("poweroff\r")
-    guest.machine.expect(NAME + r": ended: .*\n", 60)
+    guest.machine.expect(name + r": ended: .*\n", 60)
     assert guest.machine.wait_end(30) == 0

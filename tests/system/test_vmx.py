@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What only VMX has: two processors with much and little of it, and guests that it refuses. The
-other guests that run beside them must not mind."""
+"""What only VMX has: two processors with much and little of it, guests that it refuses, and entries
+that fail. The other guests that run beside them must not mind."""
 
 import pytest
 
+import beds
+import bochs
+import debugger
 import xihv
 
 EXTRAS = {"corei7_haswell_4770": r"VMX with preemption timer, TPR shadow, .*VPIDs",
           "core2_penryn_t9600": r"VMX without preemption timer, RDTSCP, VPIDs"}
 REFUSED = {
-    "tss16": r"killed: the processor refused its state: TR is a busy TSS, in IA-32e mode not a "
+    "tss16": r"killed: the processor refused to enter it: TR is a busy TSS, in IA-32e mode not a "
              r"16-bit one",
     "real-mode": r"killed: it goes to real mode, which VMX does not have on shadow page tables",
     "triple-fault": r"killed: triple fault",
 }
-PASSING = ["cr8", "privileged"]
+PASSING = ["cr8", "msr", "privileged"]
 
 
 @pytest.mark.parametrize("cpu", EXTRAS)
@@ -27,3 +30,32 @@ def test_refused_guests_hurt_nobody_else(boot, cpu):
     assert "FAIL" not in machine.log()
     machine.input_to("xihv")
     assert "shadow" in machine.key("h")
+
+
+# Fields that the stack pointer of a first entry is written to in place of its own (SDM Vol. 3C
+# appendix B: pin controls, host CR0), and what VMLAUNCH says of it.
+WRONG_FIELD = {0x4000: "an invalid control field", 0x6c00: "an invalid host-state field"}
+
+
+def spoil_entries():
+    """The first entries of three guests: two have a wrong field, one is a VMRESUME."""
+    script = debugger.Debugger()
+    for field in WRONG_FIELD:
+        script.run_to(debugger.symbol("vmx_enter.write_rsp"))
+        script.set("rax", field)
+    script.run_to(debugger.symbol("vmx_enter.write_rsp"))
+    script.run_to(debugger.symbol("vmx_enter.launch"))
+    script.set("rip", debugger.symbol("vmx_enter.resume"))
+    return script.commands
+
+
+@pytest.mark.parametrize("cpu", beds.each(bochs.VMX_MODELS[0], long=bochs.VMX_MODELS))
+def test_failed_entries_hurt_nobody_else(boot, cpu):
+    machine = boot([xihv.tiny_module("cr8", name) for name in "abcd"], cpu=cpu,
+                   debugger=spoil_entries())
+    errors = [*WRONG_FIELD.values(), "VMRESUME of a VMCS that was not launched"]
+    machine.expect_all([f"killed: the processor refused to enter it: {e}" for e in errors] +
+                       [r"ended: debugexit code 16 "])
+    machine.input_to("xihv")
+    table = machine.key("g")
+    assert all(e in table for e in errors)

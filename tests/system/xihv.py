@@ -16,9 +16,10 @@ from machine import BUILD, ROOT, Qemu, console_args, quote_initrd  # noqa: F401
 ELF = BUILD / "xihv.elf"
 IMAGES = BUILD / "images"
 TINY = BUILD / "tiny"
-KERNEL = IMAGES / "vmlinuz-amd64"
-VMLINUX = IMAGES / "vmlinux-amd64"
-INITRD = IMAGES / "initrd-amd64"
+
+# The stock guests, by the names that they are given, and the flavour of each one's kernel:
+# 4-level, PAE and 2-level paging.
+STOCK = {"deb64": "amd64", "debpae": "686-pae", "deb32": "686"}
 
 # Host processors that QEMU 7.2 offers with SVM (docs/testbeds.md).
 # What EPYC has and TCG lacks is taken off, else QEMU warns about each.
@@ -31,7 +32,7 @@ CPUS = {"EPYC": "EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowpre
 LEVELS = {"max": 5}
 
 GUEST_MEM_MIB = 256
-HOST_MEM_MIB = 768
+HOST_MEM_MIB = 768  # and what more than one guest need: host_mem()
 CMDLINE = "console=com1,115200"
 
 CTRL_A = "\x01"
@@ -40,15 +41,28 @@ NO_KEY, NO_KEY_ANSWER = "~", "h for help"
 INPUT_GUEST = r"\*\*\* input to guest (\S+) "
 
 
+def image(what, guest="deb64"):
+    """A stock guest's file: vmlinuz, vmlinux (the same kernel, decompressed) or initrd."""
+    return IMAGES / f"{what}-{STOCK[guest]}"
+
+
 def stock_modules(name="deb64", mem=GUEST_MEM_MIB, words="", cmdline="", cpu="EPYC"):
     """Module lines of a stock guest. `words`: more words of ours; `cmdline`: of the guest's;
-    `cpu`: what it is to run on. Bochs is spared the decompressor, and its Intel processors, which
-    say that they are prone to Meltdown, two CR3 loads a system call."""
-    kernel = VMLINUX if cpu in bochs.MODELS else KERNEL
-    if cpu in bochs.VMX_MODELS:
-        cmdline = f"nopti {cmdline}"
+    `cpu`: what it is to run on. Bochs is spared the decompressor."""
+    kernel = image("vmlinux" if cpu in bochs.MODELS else "vmlinuz", name)
+    cmdline = f"{bochs.KERNEL_WORDS.get(cpu, '')} {cmdline}".strip()
     return [f"{kernel} kernel vm={name} mem={mem}M {words} -- console=ttyS0 {cmdline}".rstrip(),
-            f"{INITRD} initrd vm={name}"]
+            f"{image('initrd', name)} initrd vm={name}"]
+
+
+def all_modules(names, **kwargs):
+    """Module lines of these stock guests, all with the same words."""
+    return [m for name in names for m in stock_modules(name, **kwargs)]
+
+
+def host_mem(guests):
+    """MiB of a machine for so many stock guests."""
+    return HOST_MEM_MIB + (guests - 1) * GUEST_MEM_MIB
 
 
 def tiny_module(guest, name=None, mem=32, words="debugexit"):
@@ -100,6 +114,20 @@ class Console:
         self.send(key + NO_KEY)
         return self.expect(rf"^{NO_KEY_ANSWER}\r*\n", timeout).before
 
+    def loads_begin(self, names, seconds):
+        """From power-on to the user space of all these guests, which have xihv.load on their
+        lines. The hypervisor has the input then, so that each line tells whose it is."""
+        self.expect(INPUT_GUEST + r".*\n")
+        self.input_to("xihv")
+        self.expect_all([rf"\({n}\) xihv-guest: user space reached" for n in names], seconds)
+
+    def loads_end(self, names, seconds):
+        """The loads end by themselves and found nothing wrong, and so do the guests."""
+        self.expect_all([line for n in names for line in (
+            rf"\({n}\) load: [1-9]\d* rounds, 0 errors",
+            rf"\({n}\) xihv-guest: load ended with code 0",
+            rf"{n}: ended: .*\n")], seconds)
+
 
 class Xihv(Console, Qemu):
     """xihv under QEMU, by its -kernel; a context manager."""
@@ -116,8 +144,8 @@ class XihvOnBochs(Console, bochs.Bochs):
     """xihv under Bochs, by an ISO with GRUB; a context manager."""
 
     def __init__(self, name, modules=(), cmdline=CMDLINE, cpu=bochs.MODELS[0], mem=HOST_MEM_MIB,
-                 limit=600):
-        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit)
+                 limit=600, debugger=()):
+        super().__init__(name, make_iso(name, modules, cmdline), cpu, mem, limit, debugger)
 
 
 def start(name, modules=(), cpu="EPYC", **kwargs):
@@ -203,14 +231,18 @@ def check_op(op):
     assert op.in_op <= op.ticks and op.locked <= op.in_op, op
 
 
-def check_figures(machine, name):
-    """Press y and e for a machine with one guest and check every rule of docs/stats.md."""
-    machine.input_to("xihv")
-    shadow = ShadowTable(machine.key("y"))
-    text = machine.key("e")
-    assert name in text, f"no guest {name} in:\n{text}"
-    exits = ExitTable(text)
-    assert {"pfault", "sync_all", "invl_pg"} <= shadow.ops.keys(), machine.log()[-3000:]
+SUM = "all"
+
+
+def by_guest(text):
+    """What key y or e printed for several guests: each one's part by its name, and the sum's."""
+    _, *parts = re.split(r"^(?:guest \d+, |(?=all ))(\w+).*\n", text, flags=re.M)
+    return dict(zip(parts[::2], parts[1::2]))
+
+
+def check_guest(shadow, exits):
+    """The rules of docs/stats.md, for one guest."""
+    assert {"pfault", "sync_all", "invl_pg"} <= shadow.ops.keys()
     for op in shadow.ops.values():
         check_op(op)
     total = exits.rows.pop("total")
@@ -221,4 +253,32 @@ def check_figures(machine, name):
     assert 0 < faults == shadow.raw_faults <= exits.pfault
     assert sum(n for c, n in shadow.counters.items() if c.startswith("pf_")) == faults
     assert shadow.ops["invl_pg"].total <= exits.rows["invlpg"]
-    return shadow, exits
+
+
+def check_sum(shadows, exits):
+    """The last table of each kind is the sum of the others."""
+    *parts, whole = shadows
+    for name, op in whole.ops.items():
+        check_op(op)
+        assert op.buckets == [sum(n) for n in zip(*(p.ops[name].buckets for p in parts))]
+    assert whole.counters == {c: sum(p.counters[c] for p in parts) for c in whole.counters}
+    *parts, whole = exits
+    assert whole.rows.pop("total") == sum(whole.rows.values())
+    assert whole.rows == {r: sum(p.rows.get(r, 0) for p in parts) for r in whole.rows}
+
+
+def check_figures(machine, *names):
+    """Press y and e for a machine with these guests, and check every rule of docs/stats.md; what
+    they show, {name: (shadow, exits)}."""
+    machine.input_to("xihv")
+    y, e = machine.key("y"), machine.key("e")
+    several = len(names) > 1
+    shadows = {n: ShadowTable(text)
+               for n, text in (by_guest(y) if several else {names[0]: y}).items()}
+    exits = {n: ExitTable(text) for n, text in by_guest(e).items()}
+    assert list(shadows) == list(exits) == [*names] + [SUM] * several, machine.log()[-3000:]
+    for name in names:
+        check_guest(shadows[name], exits[name])
+    if several:
+        check_sum(shadows.values(), exits.values())
+    return {n: (shadows[n], exits[n]) for n in names}

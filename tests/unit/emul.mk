@@ -2,7 +2,7 @@ EMUL_SRCS := hv/emul_table.c hv/emul_decode.c hv/emul_exec.c hv/emul_mem.c hv/em
 	hv/emul_muldiv.c hv/emul_flow.c hv/emul_string.c
 # making and comparing random cases; the tiny guest emul links them too
 EMUL_TEST_SRCS := tests/unit/emul_forms.c tests/unit/emul_encode.c tests/unit/emul_case.c \
-	tests/unit/emul_compare.c tests/unit/emul_fake.c
+	tests/unit/emul_compare.c tests/unit/emul_undefined.c tests/unit/emul_fake.c
 
 UNIT += test_emul_table test_emul_decode test_emul_exec test_emul_native
 test_emul_table_SRCS := tests/unit/test_emul_table.c tests/unit/emul_doc.c hv/emul_table.c

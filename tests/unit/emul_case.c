@@ -104,6 +104,13 @@ static unsigned stack_width(const struct emul_case *t)
 	return t->seg[SEG_SS].attr & SEG_DB ? 4 : 2;
 }
 
+uint64_t emul_stack_slot(const struct emul_case *t)
+{
+	uint64_t sp = (t->regs.gpr[REG_RSP] - t->insn.op_size) & mask_of(stack_width(t));
+
+	return t->insn.mode == 8 ? sp : (uint32_t)(segment_base(t, SEG_SS) + sp);
+}
+
 /* --- the memory operand ------------------------------------------------------------------ */
 
 static uint64_t odd_inverse(uint64_t a)
@@ -226,9 +233,6 @@ static void aim_stack(struct emul_case *t, const struct emul_bed *bed, uint64_t 
 	uint64_t sp = la - segment_base(t, SEG_SS);
 
 	set_part(&t->regs.gpr[t->insn.op == INSN_LEAVE ? REG_RBP : REG_RSP], sp, stack_width(t));
-	/* Intel writes 16 bits of the slot, AMD all of it (SDM Vol. 2B, PUSH). */
-	if (t->insn.desc->opnd[0] == OPN_SEG)
-		put_at(bed, la - 8, 0);
 	if (t->insn.op == INSN_POPF) /* single steps are not the emulator's */
 		put_at(bed, la, emul_random64() & ~(RFLAGS_TF | RFLAGS_RF));
 }

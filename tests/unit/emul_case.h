@@ -40,7 +40,6 @@ struct emul_bed {
 	bool no_segment_faults; /* this CPU has none: leave such cases out */
 	/* Updates of memory ask for write access last, with the flags already changed. */
 	bool updates_write_late;
-	uint64_t shifts_undefined; /* flags, beside what emul_undefined_flags() says */
 	bool stays_in_code; /* leave out branches to anything but `code` */
 	/* Real mode: the exception that ends a case leaves its frame below SP. */
 	bool frames_on_stack;
@@ -69,6 +68,9 @@ bool emul_encode(struct emul_case *t, unsigned mode, const struct emul_variant *
 
 /* Where bed->code holds the case's bytes. */
 uint8_t *emul_case_code(const struct emul_case *t, const struct emul_bed *bed);
+
+/* Linear address of what a push of the operand size writes. */
+uint64_t emul_stack_slot(const struct emul_case *t);
 
 /* Put the memory operand at linear address `target` or close to it, by registers or
  * displacement. Returns where it is. */

@@ -4,10 +4,8 @@
 
 #include "hv/print.h"
 #include "hv/string.h"
-#include "tests/unit/emul_fake.h"
-#include "tests/unit/emul_native.h"
+#include "tests/unit/emul_undefined.h"
 
-#define PF_WRITE 2 /* in the error code */
 #define FRAME_BYTES 6 /* of an exception in real mode */
 
 /* RF and TF are not the emulator's; AC is never set before. */
@@ -16,39 +14,6 @@
 
 struct emul_counts emul_counts;
 
-struct run {
-	const struct emul_case *t;
-	const struct emul_bed *bed;
-	struct fake fake;
-	enum emul_result res;
-	struct native_state cpu;
-};
-
-/* SDM Vol. 1 appendix A, and each instruction's page. */
-uint64_t emul_undefined_flags(const struct insn *i)
-{
-	static const struct {
-		uint16_t first, last;
-		uint64_t flags;
-	} undefined[] = {
-		{ INSN_OR, INSN_OR, RFLAGS_AF },
-		{ INSN_AND, INSN_AND, RFLAGS_AF },
-		{ INSN_XOR, INSN_XOR, RFLAGS_AF },
-		{ INSN_TEST, INSN_TEST, RFLAGS_AF },
-		{ INSN_SHL, INSN_SHRD, RFLAGS_AF }, /* the rest as this CPU does */
-		{ INSN_IMUL, INSN_IMUL_WIDE, RFLAGS_SF | RFLAGS_ZF | RFLAGS_AF | RFLAGS_PF },
-		{ INSN_DIV, INSN_IDIV, ARITH },
-		{ INSN_BT, INSN_BTC, RFLAGS_OF | RFLAGS_SF | RFLAGS_AF | RFLAGS_PF },
-		{ INSN_BSF, INSN_BSR, ARITH & ~RFLAGS_ZF },
-		{ INSN_TZCNT, INSN_LZCNT, ARITH & ~(RFLAGS_ZF | RFLAGS_CF) },
-	};
-
-	for (unsigned k = 0; k < ARRAY_SIZE(undefined); k++)
-		if (i->op >= undefined[k].first && i->op <= undefined[k].last)
-			return undefined[k].flags;
-	return 0;
-}
-
 static bool is_string(const struct insn *i)
 {
 	return i->op >= INSN_MOVS && i->op <= INSN_OUTS;
@@ -56,7 +21,7 @@ static bool is_string(const struct insn *i)
 
 /* --- the emulator ------------------------------------------------------------------------ */
 
-static void emulate(struct run *r, const struct emul_ops *ops)
+static void emulate(struct emul_run *r)
 {
 	const struct emul_bed *bed = r->bed;
 	struct fake *f = &r->fake;
@@ -69,8 +34,8 @@ static void emulate(struct run *r, const struct emul_ops *ops)
 	f->ro_hi = bed->data_la + bed->data_size;
 	f->regs = r->t->regs;
 	memcpy(f->seg, r->t->seg, sizeof(f->seg));
-	if (ops)
-		f->ctx.ops = ops;
+	if (r->ops)
+		f->ctx.ops = r->ops;
 	do
 		r->res = emul_execute(&f->ctx, &r->t->insn);
 	while (r->res == EMUL_OK && f->regs.rip == r->t->regs.rip && r->t->insn.rep &&
@@ -78,7 +43,7 @@ static void emulate(struct run *r, const struct emul_ops *ops)
 }
 
 /* A branch into its own bytes would go on, perhaps for ever. */
-static bool lands_in_itself(const struct run *r)
+static bool lands_in_itself(const struct emul_run *r)
 {
 	const struct insn *i = &r->t->insn;
 
@@ -87,40 +52,65 @@ static bool lands_in_itself(const struct run *r)
 }
 
 /* The exception that ends it needs three words of stack, without a wrap inside of one. */
-static bool has_room_for_frame(const struct run *r)
+static bool has_room_for_frame(const struct emul_run *r)
 {
 	uint16_t sp = r->fake.regs.gpr[REG_RSP];
 
 	return !(sp & 1) || sp > FRAME_BYTES;
 }
 
-static bool is_segment_fault(const struct run *r)
+static bool is_segment_fault(const struct emul_run *r)
 {
 	unsigned vector = r->fake.ctx.fault.vector;
 
 	return r->res == EMUL_FAULT && (vector == VEC_SS || vector == VEC_GP);
 }
 
-static bool branches_out(const struct run *r)
+static bool branches_out(const struct emul_run *r)
 {
 	uint64_t cs = r->bed->mode == 8 ? 0 : r->t->seg[SEG_CS].base;
 
 	return r->res == EMUL_OK && r->fake.regs.rip + cs - r->bed->code_la >= r->bed->code_size;
 }
 
+/* Of the slot of a segment register only the first 16 bits need be there. */
+static bool faults_behind_selector(const struct emul_run *r)
+{
+	struct emul_case t = *r->t;
+	struct emul_run narrow = { .t = &t, .bed = r->bed, .ops = r->ops };
+
+	if (r->res != EMUL_FAULT || !emul_pushes_selector(&t.insn))
+		return false;
+	t.regs.gpr[REG_RSP] -= t.insn.op_size - 2; /* the same slot */
+	t.insn.op_size = 2;
+	emulate(&narrow);
+	return narrow.res != EMUL_FAULT || narrow.fake.ctx.fault.vector != r->fake.ctx.fault.vector;
+}
+
+/* A CALL that faults on its target may have pushed before. */
+static bool may_push_wildly(const struct emul_run *r)
+{
+	const struct insn *i = &r->t->insn;
+
+	return i->op == INSN_CALL && is_segment_fault(r) &&
+	       emul_stack_slot(r->t) - r->bed->data_la > r->bed->data_size - i->op_size;
+}
+
 /* What would do harm if it ran, or where this CPU is known to be none to compare with. */
-static bool must_not_run(const struct run *r)
+static bool must_not_run(const struct emul_run *r)
 {
 	const struct emul_bed *bed = r->bed;
 
-	return r->fake.wild || lands_in_itself(r) || (bed->stays_in_code && branches_out(r)) ||
+	return r->fake.wild || lands_in_itself(r) || emul_undefined_result(r->t) ||
+	       faults_behind_selector(r) || may_push_wildly(r) ||
+	       (bed->stays_in_code && branches_out(r)) ||
 	       (bed->no_segment_faults && is_segment_fault(r)) ||
 	       (bed->frames_on_stack && !has_room_for_frame(r));
 }
 
 /* --- the CPU ----------------------------------------------------------------------------- */
 
-static void run_natively(struct run *r)
+static void run_natively(struct emul_run *r)
 {
 	const struct emul_case *t = r->t;
 	struct native_state *s = &r->cpu;
@@ -142,7 +132,7 @@ static void run_natively(struct run *r)
 
 /* --- comparing --------------------------------------------------------------------------- */
 
-static void report_case(const struct run *r)
+static void report_case(const struct emul_run *r)
 {
 	const struct emul_case *t = r->t;
 	char text[3 * INSN_MAX + 1] = "";
@@ -160,7 +150,7 @@ static void report_case(const struct run *r)
 		    (unsigned long long)r->bed->data_la, (unsigned long long)r->bed->code_la);
 }
 
-static bool differs(const struct run *r, const char *what, uint64_t cpu, uint64_t emulated)
+static bool differs(const struct emul_run *r, const char *what, uint64_t cpu, uint64_t emulated)
 {
 	report_case(r);
 	emul_report("%s: CPU %llx, emulator %llx (exception on the CPU: %llu error %llx cr2 %llx "
@@ -172,7 +162,7 @@ static bool differs(const struct run *r, const char *what, uint64_t cpu, uint64_
 }
 
 /* The instruction is done, and what comes next is nowhere: not mapped, or beyond CS's limit. */
-static bool ended_nowhere(const struct run *r)
+static bool ended_nowhere(const struct emul_run *r)
 {
 	const struct native_state *s = &r->cpu;
 
@@ -188,22 +178,7 @@ static bool updates_memory(const struct insn *i)
 	return (i->desc->flags & (IF_R | IF_W)) == (IF_R | IF_W) && i->mod != 3;
 }
 
-/* Two faults, and the CPU chose the other one. CALL: AMD pushes before it looks at the target,
- * the SDM's text has it the other way round. CMPXCHG16B by rBP: alignment or canonical form. */
-static bool order_is_the_cpus(const struct run *r)
-{
-	unsigned cpu = r->cpu.vector, emulated = r->fake.ctx.fault.vector;
-
-	if (r->res != EMUL_FAULT)
-		return false;
-	if (r->t->insn.op == INSN_CALL)
-		return emulated == VEC_GP &&
-		       (cpu == VEC_SS || (cpu == VEC_PF && (r->cpu.error & PF_WRITE)));
-	return r->t->insn.op == INSN_CMPXCHG8B && r->t->insn.op_size == 8 && emulated == VEC_SS &&
-	       cpu == VEC_GP;
-}
-
-static bool same_fault(const struct run *r)
+static bool same_fault(const struct emul_run *r)
 {
 	const struct emul_fault *fault = &r->fake.ctx.fault;
 	const struct native_state *s = &r->cpu;
@@ -221,21 +196,14 @@ static bool same_fault(const struct run *r)
 	return true;
 }
 
-/* A fault in the middle of a repeated comparison: Intel restores the flags from before (SDM
- * Vol. 2B, REP), AMD keeps those of the last iteration. */
-static uint64_t unpredictable_flags(const struct run *r)
+static uint64_t unpredictable_flags(const struct emul_run *r)
 {
-	const struct insn *i = &r->t->insn;
-	bool shift = i->op >= INSN_ROL && i->op <= INSN_SHRD;
-
-	if (r->res == EMUL_OK)
-		return emul_undefined_flags(i) | (shift ? r->bed->shifts_undefined : 0);
-	if (r->bed->updates_write_late && updates_memory(i))
+	if (r->res == EMUL_FAULT && r->bed->updates_write_late && updates_memory(&r->t->insn))
 		return ARITH;
-	return i->op == INSN_CMPS || i->op == INSN_SCAS ? ARITH : 0;
+	return emul_undefined_flags(r);
 }
 
-static bool same_registers(const struct run *r)
+static bool same_registers(const struct emul_run *r)
 {
 	const struct native_state *s = &r->cpu;
 	const struct cpu_regs *e = &r->fake.regs;
@@ -249,7 +217,7 @@ static bool same_registers(const struct run *r)
 	if (rip != e->rip)
 		return differs(r, "rip", rip, e->rip);
 	for (unsigned i = 0; i < (r->bed->mode == 8 ? 16 : 8); i++)
-		if ((s->gpr[i] ^ e->gpr[i]) & mask)
+		if (((s->gpr[i] ^ e->gpr[i]) & mask) && !emul_undefined_register(r, i))
 			return differs(r, "register", s->gpr[i], e->gpr[i]);
 	if ((s->rflags ^ e->rflags) & flags)
 		return differs(r, "flags", s->rflags & COMPARED_FLAGS, e->rflags & COMPARED_FLAGS);
@@ -257,7 +225,7 @@ static bool same_registers(const struct run *r)
 }
 
 /* The exception's frame is none of the instruction's doing. */
-static void take_over_frame(const struct run *r, uint8_t *emulated)
+static void take_over_frame(const struct emul_run *r, uint8_t *emulated)
 {
 	for (unsigned i = 1; i <= FRAME_BYTES; i++) {
 		uint16_t sp = r->cpu.gpr[REG_RSP] - i;
@@ -268,8 +236,9 @@ static void take_over_frame(const struct run *r, uint8_t *emulated)
 	}
 }
 
-static bool same_memory(const struct run *r, uint8_t *emulated)
+static bool same_memory(const struct emul_run *r, const uint8_t *before, uint8_t *emulated)
 {
+	emul_undefined_memory(r, before, emulated);
 	if (r->bed->frames_on_stack)
 		take_over_frame(r, emulated);
 	if (!memcmp(r->bed->data, emulated, r->bed->data_size))
@@ -280,7 +249,7 @@ static bool same_memory(const struct run *r, uint8_t *emulated)
 	return true;
 }
 
-static bool same_device(const struct run *r, uint64_t emulated)
+static bool same_device(const struct emul_run *r, uint64_t emulated)
 {
 	uint64_t cpu = r->bed->device_take ? r->bed->device_take() : 0;
 
@@ -292,28 +261,29 @@ enum emul_verdict emul_compare(const struct emul_case *t, const struct emul_bed 
 			       const struct emul_ops *ops)
 {
 	static uint8_t before[EMUL_DATA_MAX], emulated[EMUL_DATA_MAX];
-	struct run r = { .t = t, .bed = bed };
+	struct emul_run r = { .t = t, .bed = bed, .ops = ops };
 	uint64_t device_emulated;
-	bool same;
+	bool same, skip;
 
 	memcpy(before, bed->data, bed->data_size);
-	emulate(&r, ops);
+	emulate(&r);
 	device_emulated = bed->device_take ? bed->device_take() : 0;
 	memcpy(emulated, bed->data, bed->data_size);
+	skip = must_not_run(&r);
 	memcpy(bed->data, before, bed->ro_la - bed->data_la);
-	if (must_not_run(&r)) {
+	if (skip) {
 		emul_counts.skipped++;
 		return EMUL_SKIPPED;
 	}
 	run_natively(&r);
-	if (order_is_the_cpus(&r)) {
+	if (emul_undefined_fault(&r)) {
 		emul_counts.skipped++;
 		return EMUL_SKIPPED;
 	}
 	same = r.cpu.vector == VEC_BP || ended_nowhere(&r) || same_fault(&r);
 	if (same && r.cpu.vector == VEC_BP && r.res != EMUL_OK)
 		same = differs(&r, "exception", VEC_BP, r.fake.ctx.fault.vector);
-	if (!same || !same_registers(&r) || !same_memory(&r, emulated) ||
+	if (!same || !same_registers(&r) || !same_memory(&r, before, emulated) ||
 	    !same_device(&r, device_emulated))
 		return EMUL_DIFFERS;
 	emul_counts.same++;

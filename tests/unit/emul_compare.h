@@ -23,9 +23,6 @@ extern struct emul_counts {
 enum emul_verdict emul_compare(const struct emul_case *t, const struct emul_bed *bed,
 			       const struct emul_ops *ops);
 
-/* Flags that the manuals leave undefined after the instruction. */
-uint64_t emul_undefined_flags(const struct insn *i);
-
 /* Fill the bed's data with random values. */
 void emul_fill(const struct emul_bed *bed);
 

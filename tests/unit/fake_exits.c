@@ -166,6 +166,13 @@ void vcpu_look_for_events(struct vcpu *v)
 	tell("look");
 }
 
+/* No other CPU. */
+bool vcpu_take_poke(struct vcpu *v)
+{
+	vcpu_has_left(v);
+	return false;
+}
+
 void vcpu_skip_slowly(struct vcpu *v, uint64_t from)
 {
 	(void)v;

@@ -160,6 +160,17 @@ void vcpu_nmi(struct vcpu *v)
 	fake_nmis++;
 }
 
+void vcpu_init_signal(struct vcpu *v)
+{
+	v->init_pending = true;
+}
+
+void vcpu_sipi(struct vcpu *v, uint8_t vector)
+{
+	v->sipi_pending = true;
+	v->sipi_vector = vector;
+}
+
 static void remember(const char *fmt, va_list ap)
 {
 	vsnprintf(fake_reason, sizeof(fake_reason), fmt, ap);

@@ -10,9 +10,12 @@
 
 #include "drivers/host/lapic.h"
 #include "hv/irq.h"
+#include "hv/nmi.h"
 #include "hv/page.h"
 #include "hv/power.h"
+#include "hv/print.h"
 #include "hv/sched.h"
+#include "hv/smp.h"
 #include "hv/stats.h"
 #include "hv/vendor.h"
 
@@ -24,6 +27,7 @@ struct mmu_audit fake_audit;
 struct mmu_summary fake_summary;
 uint64_t fake_dirty_frames;
 int fake_mmu_error;
+unsigned fake_stops, fake_stops_at_kill;
 
 static struct vm vm_store[VM_MAX];
 static struct vcpu vcpu_store[VM_MAX];
@@ -47,11 +51,17 @@ static unsigned get_cpl(struct vcpu *v)
 	return 3;
 }
 
+static void unload(struct vcpu *v)
+{
+	(void)v;
+}
+
 static const struct vendor_ops fake_vendor = {
 	.name = "SVM",
 	.get_segment = get_segment,
 	.get_tables = get_tables,
 	.get_cpl = get_cpl,
+	.unload = unload,
 };
 const struct vendor_ops *vendor = &fake_vendor;
 
@@ -89,6 +99,7 @@ void vm_poweroff(struct vm *vm, const char *fmt, ...)
 {
 	(void)fmt;
 	fake_killed = vm;
+	fake_stops_at_kill = fake_stops;
 }
 
 int vm_restart(struct vm *vm)
@@ -120,6 +131,11 @@ uint64_t irqs_unclaimed(void)
 uint64_t lapic_errors(void)
 {
 	return 5;
+}
+
+void nmi_key_send(char key)
+{
+	printk("%c\n", key);
 }
 
 uint64_t pages_total(void)
@@ -200,4 +216,14 @@ uint64_t mmu_record_dump(struct mmu *m, void (*line)(const char *text, void *arg
 	if (line && m->rec)
 		line("mmu-rec 00", arg);
 	return 1;
+}
+
+void smp_stop_others(void)
+{
+	fake_stops++;
+}
+
+void smp_resume_others(void)
+{
+	fake_stops--;
 }

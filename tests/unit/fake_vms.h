@@ -20,6 +20,9 @@ extern struct mmu_summary fake_summary;
 extern uint64_t fake_dirty_frames;
 extern int fake_mmu_error;
 
+/* Stops of the other CPUs that are open, and that were when a guest was killed. */
+extern unsigned fake_stops, fake_stops_at_kill;
+
 /* No guests; and a running one with one vCPU more, in vms[]. Both print nothing. */
 void fake_vms_clear(void);
 struct vm *fake_vm_add(const char *name);

@@ -61,13 +61,13 @@ static int reset(void **state)
 static void full_line(void **state)
 {
 	(void)state;
-	line("kernel vm=deb64 mem=512M vcpus=1 mmu=xi debugexit -- console=ttyS0  -- x ");
+	line("kernel vm=deb64 mem=512M vcpus=4 mmu=xi debugexit -- console=ttyS0  -- x ");
 	line("initrd vm=deb64");
 	assert_int_equal(parse(), 1);
 	assert_string_equal(host_printk_buf, "");
 	assert_string_equal(out[0].name, "deb64");
 	assert_int_equal(out[0].mem, 512u << 20);
-	assert_int_equal(out[0].vcpus, 1);
+	assert_int_equal(out[0].vcpus, 4);
 	assert_string_equal(out[0].engine, "xi");
 	assert_true(out[0].debugexit);
 	assert_string_equal(out[0].kernel.args, "console=ttyS0  -- x ");
@@ -161,9 +161,9 @@ static void bad_words(void **state)
 	bad("kernel vm=x mem=1T", "word \"mem=1T\": expected a size from 8M to 512G");
 	bad("kernel vm=x mem=0", "expected a size from 8M to 512G");
 	bad("kernel vm=x mem=65M", "word \"mem=65M\": expected a multiple of 2M");
-	bad("kernel vm=x mem=64M vcpus=0", "word \"vcpus=0\": expected 1");
-	bad("kernel vm=x mem=64M vcpus=2", "word \"vcpus=2\": expected 1");
-	bad("kernel vm=x mem=64M vcpus=one", "word \"vcpus=one\": expected 1");
+	bad("kernel vm=x mem=64M vcpus=0", "word \"vcpus=0\": expected a number from 1 to 8");
+	bad("kernel vm=x mem=64M vcpus=9", "word \"vcpus=9\": expected a number from 1 to 8");
+	bad("kernel vm=x mem=64M vcpus=one", "word \"vcpus=one\": expected a number from 1 to 8");
 	bad("kernel vm=x mem=64M mmu=ept", "word \"mmu=ept\": expected vtlb or xi");
 	bad("kernel vm=x mem=64M mmu=", "word \"mmu=\": expected vtlb or xi");
 	bad("kernel vm=x mem=64M quiet",

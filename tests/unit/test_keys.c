@@ -34,7 +34,7 @@ static const char *press(char key)
 
 static void help_has_a_line_for_every_key(void **state)
 {
-	static const char keys[] = "hyYeEtogrmsaXdDknfFpqQ";
+	static const char keys[] = "hyYeEtogrmsaXdDknfFpNqQ";
 	char line[8];
 
 	(void)state;
@@ -55,6 +55,8 @@ static void kill_asks_which(void **state)
 			    "kill which guest? 1 deb64, 2 deb32 (any other key: none)\n");
 	press('2');
 	assert_ptr_equal(fake_killed, vms[1]);
+	assert_int_equal(fake_stops_at_kill, 1); /* nothing else ran */
+	assert_int_equal(fake_stops, 0);
 	fake_killed = NULL;
 	press('k');
 	assert_string_equal(press('3'), "none\n");

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "drivers/virt/apic_bus.h"
+#include "drivers/virt/vlapic_priv.h"
 #include "hv/timer.h"
 #include "tests/unit/fake_hv.h"
 
@@ -245,6 +246,36 @@ static void interprocessor_interrupts(void **state)
 	assert_int_equal(fake_resets, 0);
 	send(0, 0x4500);
 	assert_int_equal(fake_resets, 1);
+}
+
+static void start_of_a_processor(void **state)
+{
+	(void)state;
+	fake_set_current(&vcpu[0]);
+	send(1, 0x8500); /* INIT level de-assert */
+	assert_false(vcpu[1].init_pending);
+	send(0, 0xc4500); /* all but self */
+	assert_true(vcpu[1].init_pending && vcpu[2].init_pending);
+	assert_int_equal(fake_resets, 0);
+	send(2, 0x469f);
+	assert_true(vcpu[2].sipi_pending);
+	assert_int_equal(vcpu[2].sipi_vector, 0x9f);
+	assert_false(vcpu[1].sipi_pending);
+}
+
+/* INIT leaves the APIC as after reset, but in the mode and with the ID that it has. */
+static void init_keeps_the_mode(void **state)
+{
+	(void)state;
+	fake_set_current(&vcpu[1]);
+	assert_true(vlapic_msr_write(lapic[1], 0x1b, 0xfee00c00));
+	assert_true(vlapic_msr_write(lapic[1], 0x80f, 0x1ff));
+	assert_true(vlapic_deliver(lapic[1], APIC_FIXED, 0x55, false));
+	vlapic_init_signal(lapic[1]);
+	assert_int_equal(vcpu[1].apic_base, 0xfee00c00);
+	assert_int_equal(vlapic_pending(lapic[1]), -1);
+	assert_int_equal(lapic[1]->svr, 0xff);
+	assert_int_equal(lapic[1]->ldr, 2);
 }
 
 static void logical_destinations(void **state)
@@ -566,6 +597,8 @@ int main(void)
 		T(level_and_eoi),
 		T(illegal_vectors),
 		T(interprocessor_interrupts),
+		T(start_of_a_processor),
+		T(init_keeps_the_mode),
 		T(logical_destinations),
 		T(lowest_priority),
 		T(one_shot),

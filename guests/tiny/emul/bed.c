@@ -193,7 +193,6 @@ void bed_make(struct emul_bed *bed, enum bed_kind kind, bool on_qemu)
 		.device_take = device_take,
 		.no_segment_faults = on_qemu,
 		.updates_write_late = on_qemu,
-		.shifts_undefined = on_qemu ? RFLAGS_OF : 0,
 		.stays_in_code = true,
 	};
 	if (bed->mode == 8)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Phases for several CPUs; with one they do nothing that could go wrong. */
+#ifndef SMP_H
+#define SMP_H
+
+#include <stdint.h>
+
+void smp_open(void); /* before all others: how many CPUs there are */
+unsigned smp_cpus(void);
+
+/* Like phase->run. A unit: one page taken away under the eyes of all CPUs; one look at each clock
+ * on each CPU. */
+void smp_run_shoot(unsigned units, uint64_t salt);
+void smp_run_time(unsigned units, uint64_t salt);
+
+#endif
