@@ -14,7 +14,6 @@
 #include "hv/console_out.h"
 #include "hv/keys.h"
 #include "hv/print.h"
-#include "hv/sched.h"
 #include "hv/string.h"
 #include "hv/timer.h"
 
@@ -40,13 +39,6 @@ static char lost_name[NAME_BYTES]; /* guest that held the input when it went; ""
 static unsigned ctrl_a; /* so many in a row */
 static struct timer timer; /* looks again after lines that wait */
 
-/* From any CPU; polling is the boot CPU's. */
-static void ask_for_poll(void)
-{
-	__atomic_store_n(&console.work, true, __ATOMIC_SEQ_CST);
-	sched_wake_boot_cpu();
-}
-
 /* --- printk ------------------------------------------------------------------------- */
 
 /* printk and panic may interrupt the multiplexer itself (a machine check, an NMI), or meet a
@@ -68,7 +60,7 @@ static void print_text(const char *s, size_t n)
 		console_log(s, n);
 		console_pump(false);
 		if (console_log_waits() || !console_out_idle())
-			ask_for_poll();
+			console_ask_for_poll();
 		spin_unlock(&console.lock);
 		return;
 	}
@@ -175,7 +167,7 @@ static void end_line(struct console_port *p)
 	p->line_done = true;
 	p->line_time = clock_ns();
 	console_pump(false);
-	ask_for_poll();
+	console_ask_for_poll();
 }
 
 /* A CR that no LF follows (a progress bar) ends a line too; at a line's start it is nothing. */
@@ -200,7 +192,7 @@ static bool background_putc(struct console_port *p, uint8_t c)
 		if (p->line_len == CONSOLE_LINE_BYTES)
 			end_line(p);
 		else if (p->line_len == p->line_shown + 1)
-			ask_for_poll(); /* which sets the timer that shows it if it stays so */
+			console_ask_for_poll(); /* which sets the timer that shows it if it stays so */
 	}
 	return true;
 }

@@ -19,6 +19,7 @@
 #include "hv/console_out.h"
 
 #include "drivers/host/uart.h"
+#include "hv/sched.h"
 #include "hv/timer.h"
 
 #define ESC 0x1b
@@ -43,6 +44,12 @@ static char log_text[LOG_BYTES];
 static unsigned log_head, log_ready, log_tail;
 static uint64_t log_time; /* clock_ns() since which it waits */
 static bool log_line_start = true;
+
+void console_ask_for_poll(void)
+{
+	__atomic_store_n(&console.work, true, __ATOMIC_SEQ_CST);
+	sched_wake_boot_cpu();
+}
 
 /* --- composing `out` --------------------------------------------------------------- */
 
@@ -127,7 +134,7 @@ static void compose_line(struct console_port *p)
 	p->had_turn = true;
 	console.served = p;
 	if (p->wants_room)
-		console.work = true;
+		console_ask_for_poll();
 }
 
 /* A guest has just got the input: its unfinished line (a prompt). Terminal control was acted

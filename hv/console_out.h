@@ -23,6 +23,9 @@ struct console {
 
 extern struct console console;
 
+/* Polling is the boot CPU's, which is woken for it if it sleeps. Any CPU. */
+void console_ask_for_poll(void);
+
 /* All of these: the lock is held. */
 
 /*

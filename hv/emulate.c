@@ -66,6 +66,26 @@ static unsigned first_part(uint64_t la, unsigned size)
 	return MIN(size, PAGE_SIZE - (la & ~PAGE_MASK));
 }
 
+/* From or to guest memory at `ram`. As a processor's, an aligned access of up to 8 bytes is one, for
+ * other vCPUs too (SDM Vol. 3A 8.1.1). */
+static void copy(void *to, const void *from, unsigned size, const void *ram)
+{
+	if (((uintptr_t)ram & (size - 1)) == 0) {
+		switch (size) {
+		case 2:
+			*(volatile uint16_t *)to = *(const volatile uint16_t *)from;
+			return;
+		case 4:
+			*(volatile uint32_t *)to = *(const volatile uint32_t *)from;
+			return;
+		case 8:
+			*(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+			return;
+		}
+	}
+	memcpy(to, from, size);
+}
+
 static enum emul_result read_part(struct emul_ctx *c, uint64_t la, void *buf, unsigned size)
 {
 	void *ram;
@@ -75,7 +95,7 @@ static enum emul_result read_part(struct emul_ctx *c, uint64_t la, void *buf, un
 	if (r != EMUL_OK)
 		return r;
 	if (ram)
-		memcpy(buf, ram, size);
+		copy(buf, ram, size, ram);
 	else
 		guest_mmio_read(to_vcpu(c)->vm, gpa, buf, size);
 	return EMUL_OK;
@@ -108,36 +128,11 @@ struct ram_write {
 	unsigned size;
 };
 
-/* As a processor's are, other vCPUs see an aligned write of up to 8 bytes whole or not at all (SDM
- * Vol. 3A 8.1.1). */
-static bool is_aligned(const void *host, unsigned size)
-{
-	return ((uintptr_t)host & (size - 1)) == 0;
-}
-
-static bool store_at_once(void *host, const struct ram_write *w)
-{
-	switch (w->size) {
-	case 2:
-		__atomic_store_n((uint16_t *)host, *(const uint16_t *)w->buf, __ATOMIC_RELEASE);
-		return true;
-	case 4:
-		__atomic_store_n((uint32_t *)host, *(const uint32_t *)w->buf, __ATOMIC_RELEASE);
-		return true;
-	case 8:
-		__atomic_store_n((uint64_t *)host, *(const uint64_t *)w->buf, __ATOMIC_RELEASE);
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void store(void *host, void *arg)
 {
 	const struct ram_write *w = arg;
 
-	if (!is_aligned(host, w->size) || !store_at_once(host, w))
-		memcpy(host, w->buf, w->size);
+	copy(host, w->buf, w->size, host);
 }
 
 /* False: the RAM has gone since it was resolved. */

@@ -12,6 +12,18 @@
 #include "hv/vendor.h"
 #include "hv/vm.h"
 
+/* What the processor's TLB may know. The vCPU counts as in guest mode meanwhile: the tables stay
+ * what they are as long as somebody may be on his way through them. */
+static bool peek(struct vcpu *v, uint64_t la, hpa_t *hpa)
+{
+	bool there;
+
+	vcpu_is_entering(v);
+	there = mmu_peek(&v->mmu, GVA(la), hpa);
+	vcpu_has_left(v);
+	return there;
+}
+
 /* Where the processor fetched `la` from: its TLB's view first, then the tables'. */
 static const uint8_t *code_at(struct vcpu *v, uint64_t la)
 {
@@ -19,7 +31,7 @@ static const uint8_t *code_at(struct vcpu *v, uint64_t la)
 	struct mmu_fault fault;
 	hpa_t hpa;
 
-	if (mmu_peek(&v->mmu, GVA(la), &hpa))
+	if (peek(v, la, &hpa))
 		return hpa_to_ptr(hpa);
 	if (vendor->get_cpl(v) == 3)
 		access |= MMU_ACC_USER;
@@ -111,7 +123,7 @@ find_or_decode(struct vcpu *v, struct insn_cache_entry *e, uint64_t la, unsigned
 
 	note_region(v->icache, la);
 	if (e->la != la || e->insn.mode != mode || !e->insn.len ||
-	    (la & ~PAGE_MASK) + e->insn.len > PAGE_SIZE || !mmu_peek(&v->mmu, GVA(la), &hpa))
+	    (la & ~PAGE_MASK) + e->insn.len > PAGE_SIZE || !peek(v, la, &hpa))
 		return decode(v, e, la, mode);
 	e->code = hpa_to_ptr(hpa);
 	e->generation = v->icache->generation;

@@ -22,7 +22,7 @@ struct percpu {
 	uint32_t apic_id;
 	struct vcpu *current; /* loaded vCPU, or NULL; read by any */
 	uint64_t run_start; /* TSC at which its turn began; read by any */
-	bool idle; /* has nothing to do and waits for an interrupt, or is about to; read by any */
+	bool idle; /* has nothing to do and waits for an interrupt, or is about to; any may clear it */
 	bool parked; /* stands still for hv/smp.c; read by any */
 	struct spinlock timer_lock; /* guards the list and its timers' places in it */
 	struct timer *timers; /* by deadline */
@@ -43,6 +43,12 @@ struct percpu *cpu_area(unsigned index);
 static inline bool cpu_is_idle(const struct percpu *cpu)
 {
 	return __atomic_load_n(&cpu->idle, __ATOMIC_SEQ_CST);
+}
+
+/* True for one of those who want to wake it. */
+static inline bool cpu_claim_idle(struct percpu *cpu)
+{
+	return cpu_is_idle(cpu) && __atomic_exchange_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
 }
 
 static inline struct percpu *this_cpu(void)

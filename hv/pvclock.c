@@ -48,13 +48,13 @@ static void rate(uint64_t hz, uint32_t *mul, int8_t *shift)
 }
 
 /* Other vCPUs may be reading: they see an odd version until all of it is there. */
-static bool publish(struct vm *vm, gpa_t page, struct pvclock_time *t)
+static bool publish(struct vm *vm, gpa_t page, struct pvclock_time t)
 {
-	uint32_t version = t->version;
+	uint32_t version = t.version;
 
-	t->version--;
-	if (!guest_write(vm, page, &t->version, sizeof(t->version)) ||
-	    !guest_write(vm, page, t, sizeof(*t)))
+	t.version--;
+	if (!guest_write(vm, page, &t.version, sizeof(t.version)) ||
+	    !guest_write(vm, page, &t, sizeof(t)))
 		return false;
 	return guest_write(vm, page, &version, sizeof(version));
 }
@@ -67,12 +67,14 @@ static bool write_time(struct vcpu *v, uint64_t val, uint8_t flags)
 
 	if (!(val & SYSTEM_TIME_ENABLE))
 		return true;
-	v->kvm_time_version += 2;
-	t.version = v->kvm_time_version;
+	t.version = v->kvm_time_version + 2;
 	rate(tsc_hz(), &t.mul, &t.shift);
 	t.tsc = now + v->tsc_offset;
 	t.ns = tsc_clock_ns(now);
-	return publish(v->vm, GPA(val & ~SYSTEM_TIME_ENABLE), &t);
+	if (!publish(v->vm, GPA(val & ~SYSTEM_TIME_ENABLE), t))
+		return false;
+	v->kvm_time_version = t.version;
+	return true;
 }
 
 bool pvclock_set_system_time(struct vcpu *v, uint64_t val)

@@ -106,9 +106,22 @@ static uint64_t rank(const struct vcpu *v, const struct percpu *cpu)
 	return v->runtime + (v->last_cpu == cpu ? 0 : ns_to_tsc(MOVE_NS));
 }
 
+/* Wake one CPU that sleeps. It counts as awake from then on, lest another's wake-up is lost on it.
+ * False: none does. */
+static bool wake_a_sleeper(void)
+{
+	for (unsigned i = 0; i < nr_cpus; i++)
+		if (cpu_claim_idle(cpu_area(i))) {
+			smp_kick(cpu_area(i));
+			return true;
+		}
+	return false;
+}
+
 struct vcpu *runq_take(struct percpu *cpu)
 {
 	struct vcpu *best = NULL;
+	unsigned ready = 0;
 
 	spin_lock(&lock);
 	for (unsigned i = 0; i < nr_vcpus; i++) {
@@ -117,6 +130,7 @@ struct vcpu *runq_take(struct percpu *cpu)
 
 		if ((own && own != cpu) || !can_run(v))
 			continue;
+		ready++;
 		if (!best || rank(v, cpu) < rank(best, cpu))
 			best = v;
 	}
@@ -125,6 +139,8 @@ struct vcpu *runq_take(struct percpu *cpu)
 		best->cpu = cpu;
 	}
 	spin_unlock(&lock);
+	if (ready > 1)
+		(void)wake_a_sleeper();
 	return best;
 }
 
@@ -168,10 +184,6 @@ void runq_wake(struct vcpu *v)
 		smp_kick(own);
 		return;
 	}
-	for (unsigned i = 0; i < nr_cpus; i++)
-		if (cpu_is_idle(cpu_area(i))) {
-			smp_kick(cpu_area(i));
-			return;
-		}
-	preempt_for(v);
+	if (!wake_a_sleeper())
+		preempt_for(v);
 }

@@ -20,6 +20,14 @@
  * machine is not woken. By host CPU. */
 static struct timer ticks[CPUS_MAX];
 
+/* Another CPU may have it. Who had something for it while it was ours told us; we pass that on. */
+static void release(struct vcpu *v)
+{
+	__atomic_store_n(&v->cpu, NULL, __ATOMIC_SEQ_CST);
+	if (v->state == VCPU_RUNNABLE || v->irq_check || vcpu_start_changes(v))
+		runq_wake(v);
+}
+
 static void put_down(struct percpu *cpu)
 {
 	struct vcpu *v = cpu->current;
@@ -30,7 +38,7 @@ static void put_down(struct percpu *cpu)
 		steal_time_stops(v);
 	vcpu_unload(v);
 	__atomic_store_n(&cpu->current, NULL, __ATOMIC_RELAXED);
-	__atomic_store_n(&v->cpu, NULL, __ATOMIC_RELEASE);
+	release(v);
 }
 
 void sched_remove(struct vcpu *v)
@@ -57,14 +65,9 @@ void sched_make_leave(struct percpu *cpu)
 	smp_kick(cpu);
 }
 
-/* Put the one before down, and let another CPU that sleeps have it. */
 static void change_to(struct percpu *cpu, struct vcpu *v)
 {
-	struct vcpu *before = cpu->current;
-
 	put_down(cpu);
-	if (before && before->state == VCPU_RUNNABLE)
-		runq_wake(before);
 	vcpu_load(v);
 	__atomic_store_n(&cpu->current, v, __ATOMIC_RELAXED);
 }
@@ -77,7 +80,7 @@ static void take_start_signals(struct percpu *cpu, struct vcpu *v)
 		cpu->current = NULL;
 	}
 	vcpu_take_start_signals(v);
-	__atomic_store_n(&v->cpu, NULL, __ATOMIC_RELEASE);
+	release(v);
 }
 
 static void run(struct percpu *cpu, struct vcpu *v)
@@ -145,15 +148,26 @@ static void stand_still(struct percpu *cpu)
 	smp_park();
 }
 
-/* Says that it is idle, looks once more, and only then sleeps. */
+static void take_turn(struct percpu *cpu, struct vcpu *v)
+{
+	if (unlikely(vcpu_start_changes(v)))
+		take_start_signals(cpu, v);
+	else
+		run(cpu, v);
+}
+
+/* Says that it sleeps, looks once more, and only then does. */
 static void sleep(struct percpu *cpu)
 {
-	if (!cpu_is_idle(cpu)) {
-		__atomic_store_n(&cpu->idle, true, __ATOMIC_SEQ_CST);
-		return;
-	}
-	if (!has_work(cpu) && !smp_stop_wanted())
+	struct vcpu *v;
+
+	__atomic_store_n(&cpu->idle, true, __ATOMIC_SEQ_CST);
+	v = runq_take(cpu);
+	if (!v && !has_work(cpu) && !smp_stop_wanted())
 		cpu_idle();
+	__atomic_store_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
+	if (v)
+		take_turn(cpu, v);
 }
 
 void sched_loop(void)
@@ -170,14 +184,9 @@ void sched_loop(void)
 		if (unlikely(!is_boot_cpu(cpu) && smp_stop_wanted()))
 			stand_still(cpu);
 		v = runq_take(cpu);
-		if (!v) {
-			sleep(cpu);
-			continue;
-		}
-		__atomic_store_n(&cpu->idle, false, __ATOMIC_RELAXED);
-		if (unlikely(vcpu_start_changes(v)))
-			take_start_signals(cpu, v);
+		if (v)
+			take_turn(cpu, v);
 		else
-			run(cpu, v);
+			sleep(cpu);
 	}
 }

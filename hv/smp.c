@@ -40,9 +40,13 @@ void smp_stop_others(void)
 			cpu_relax();
 }
 
+/* Until all have gone: the next stop must not take one that is on its way for parked. */
 void smp_resume_others(void)
 {
 	__atomic_store_n(&stops, stops - 1, __ATOMIC_RELEASE);
+	for (unsigned i = 1; i < nr_cpus && !stops; i++)
+		while (is_parked(cpu_area(i)))
+			cpu_relax();
 }
 
 static void end_this_cpu(void)

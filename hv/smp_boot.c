@@ -72,6 +72,7 @@ static void compare_tscs(unsigned side)
 
 		while (__atomic_load_n(&start.turn, __ATOMIC_ACQUIRE) != i)
 			cpu_relax();
+		__asm__ volatile("lfence" : : : "memory"); /* lest RDTSC goes first */
 		now = rdtsc();
 		start.in_order &= now >= start.tsc;
 		start.tsc = now;
@@ -164,8 +165,10 @@ void smp_start(hpa_t page)
 {
 	const struct acpi_info *acpi = acpi_info();
 
-	if (!page.v || !vendor)
+	if (!page.v) {
+		printk("CPUs: 1, for there is no memory below 640 KiB for the others to start in\n");
 		return;
+	}
 	memcpy(hpa_to_ptr(page), ap_trampoline, ap_trampoline_bytes);
 	ap_cr3 = read_cr3();
 	ap_stack = stack_alloc();

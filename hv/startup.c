@@ -44,6 +44,7 @@ static void start_at(struct vcpu *v, uint8_t vector)
 void vcpu_take_start_signals(struct vcpu *v)
 {
 	bool init, sipi;
+	uint8_t vector;
 
 	spin_lock(&v->vm->lock);
 	init = v->init_pending;
@@ -54,10 +55,11 @@ void vcpu_take_start_signals(struct vcpu *v)
 	}
 	sipi = v->sipi_pending && v->state == VCPU_OFF;
 	v->sipi_pending = false;
+	vector = v->sipi_vector;
 	spin_unlock(&v->vm->lock);
 	if (init)
 		vcpu_reset_registers(v);
 	if (sipi)
-		start_at(v, v->sipi_vector);
+		start_at(v, vector);
 	vendor->unload(v);
 }

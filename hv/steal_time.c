@@ -67,11 +67,12 @@ bool steal_time_set(struct vcpu *v, uint64_t val)
 	if (val & STEAL_RESERVED)
 		return false;
 	v->kvm_steal_time = val;
+	if ((val & STEAL_ENABLE) && !update(v, write_steal, &v->steal_told)) {
+		v->kvm_steal_time = before;
+		return false;
+	}
 	v->stopped = false;
-	if (!(val & STEAL_ENABLE) || update(v, write_steal, &v->steal_told))
-		return true;
-	v->kvm_steal_time = before;
-	return false;
+	return true;
 }
 
 void steal_time_stops(struct vcpu *v)

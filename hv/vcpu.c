@@ -270,6 +270,14 @@ static void forget_events(struct vcpu *v)
 	v->said_asleep = v->unhalted = false;
 }
 
+/* The pages may be anything to the kernel that starts next. */
+static void forget_kvm_pages(struct vcpu *v)
+{
+	v->kvm_system_time = v->kvm_steal_time = 0;
+	v->stopped = false;
+	v->waits_since = 0;
+}
+
 void vcpu_reset_registers(struct vcpu *v)
 {
 	const struct mmu_regs paging = { .cr0 = (v->cr0 & (CR0_CD | CR0_NW)) | CR0_ET };
@@ -281,6 +289,7 @@ void vcpu_reset_registers(struct vcpu *v)
 	v->regs.rflags = RFLAGS_FIXED;
 	v->cr2 = 0;
 	forget_events(v);
+	forget_kvm_pages(v);
 	reset_segments(v);
 	BUG_ON(vcpu_set_paging(v, &paging));
 }

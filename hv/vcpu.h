@@ -180,9 +180,14 @@ static inline void vcpu_before_entry(struct vcpu *v)
  * The back end tells when the guest has been left. */
 bool vcpu_take_poke(struct vcpu *v);
 
-static inline bool vcpu_may_enter(struct vcpu *v)
+static inline void vcpu_is_entering(struct vcpu *v)
 {
 	(void)__atomic_exchange_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
+}
+
+static inline bool vcpu_may_enter(struct vcpu *v)
+{
+	vcpu_is_entering(v);
 	return likely(!__atomic_load_n(&v->poked, __ATOMIC_RELAXED)) || vcpu_take_poke(v);
 }
 

@@ -219,7 +219,8 @@ must_check enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned 
 
 /*
  * Look `va` up in the shadow only, as the processor's TLB would: true and *hpa if an entry
- * for it is present, whatever its rights. Cheap; changes nothing.
+ * for it is present, whatever its rights. Cheap; changes nothing. Like the processor it uses the
+ * tables without a lock, so mmu_shootdown must wait for the caller as for a vCPU in guest mode.
  */
 must_check bool mmu_peek(const struct mmu_vcpu *v, gva_t va, hpa_t *hpa);
 

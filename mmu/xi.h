@@ -393,10 +393,10 @@ static inline uint64_t xi_guest_entry(const struct xi_spage *s, unsigned i)
 	return __atomic_load_n((const uint64_t *)g + i, __ATOMIC_RELAXED);
 }
 
-/* Is it still what a walk saw? */
-static inline bool xi_is_current(const struct xi_spage *s, unsigned i, uint64_t gpte)
+/* Is the guest's entry, which is `now`, still what a walk saw? */
+static inline bool xi_is_still(const struct xi_spage *s, uint64_t now, uint64_t gpte)
 {
-	uint64_t differ = xi_guest_entry(s, i) ^ gpte;
+	uint64_t differ = now ^ gpte;
 
 	if (unlikely(s->rom))
 		differ &= ~(PTE_A | PTE_D);

@@ -84,7 +84,7 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 	struct xi_spage *child;
 
 	if (!s->key.role.direct && GUARD(I2_CURRENT_TABLE) &&
-	    !xi_is_current(s, i, f->w->gpte[s->key.role.level]))
+	    !xi_is_still(s, xi_guest_entry(s, i), f->w->gpte[s->key.role.level]))
 		return NULL;
 	child = xi_find(f->x, k);
 	if (child && !bring_in_step(f, s, child))
@@ -249,10 +249,14 @@ static enum mmu_result install(const struct fill *f, struct xi_spage *s, uint64_
 	uint64_t old = s->page.spt[i], head = XI_HEAD_FRAME | f->w->gfn.v;
 
 	if (!s->key.role.direct && GUARD(I2_CURRENT)) {
-		if (!xi_is_current(s, i, f->w->gpte[level]))
+		/* Read once: the guest may write it at any time, and what is noted must be
+		 * what was compared. */
+		uint64_t now = xi_guest_entry(s, i);
+
+		if (!xi_is_still(s, now, f->w->gpte[level]))
 			return MMU_RETRY;
 		if (level == 1)
-			xi_note_snap(s, i, xi_guest_entry(s, i));
+			xi_note_snap(s, i, now);
 	}
 	if (level > 1) {
 		spte |= (pfn_to_hpa(f->to.pfn).v & ~(BIT(PAGE_SHIFT_2M) - 1)) | PTE_PS;

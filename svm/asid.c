@@ -44,11 +44,14 @@ static bool asid_is_ours(const struct svm_vcpu *s)
 	return s->asid_pool == svm_asid_pool() && s->asid_generation == svm_asid_pool()->generation;
 }
 
-/* An ASID of another CPU's pool means nothing to this one's TLB. */
+/* An ASID of another CPU's pool means nothing to this one's TLB, and what this one may remember of
+ * the VMCB nothing any more (APM Vol. 2 15.15.1). */
 void svm_arrive(struct svm_vcpu *s)
 {
-	if (s->asid_pool != svm_asid_pool())
-		s->flush = true;
+	if (s->asid_pool == svm_asid_pool())
+		return;
+	s->flush = true;
+	s->vmcb->clean = 0;
 }
 
 void svm_change_asid(struct svm_vcpu *s)

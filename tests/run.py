@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""`make run`: xihv and the stock guests (GUESTS="deb64 debpae deb32", or some of them) under QEMU,
-or under Bochs (BED=bochs, MODEL=...).
+"""`make run`: xihv and the stock guests (GUESTS="deb64 debpae deb32", or some of them), VCPUS= (2)
+vCPUs each, under QEMU with HOST_CPUS= (2) CPUs, or under Bochs (BED=bochs, MODEL=...), whose guests
+have one vCPU unless VCPUS= says otherwise.
 
 With a terminal: the first guest's console is yours, ^a^a^a moves on to the next, and to the
 hypervisor's. Without one: the guests run the built-in load, the tables of keys y and e are
@@ -23,6 +24,8 @@ import xihv  # noqa: E402
 
 GUESTS = os.environ.get("GUESTS", "").split() or list(xihv.STOCK)
 BED = os.environ.get("BED", "qemu")
+VCPUS = os.environ.get("VCPUS") or ("1" if BED == "bochs" else "2")
+HOST_CPUS = int(os.environ.get("HOST_CPUS") or 2)
 CPUS = {"qemu": list(xihv.CPUS), "bochs": bochs.MODELS}
 INTERACTIVE_CMDLINE = "console=com1,115200 idle=poweroff"
 LOAD_SECONDS = int(os.environ.get("RUN_SECONDS", "20"))
@@ -62,10 +65,10 @@ def make_iso(modules, cmdline):
 
 def command(cpu):
     """The emulator, with its serial line on the terminal."""
-    modules = xihv.all_modules(GUESTS, cpu=cpu)
+    modules = xihv.all_modules(GUESTS, words=f"vcpus={VCPUS}", cpu=cpu)
     if BED == "bochs":
         return bochs.command("run", make_iso(modules, INTERACTIVE_CMDLINE), cpu, HOST_MEM_MIB)
-    return (["qemu-system-x86_64"] + xihv.console_args() + xihv.machine_args(cpu, HOST_MEM_MIB)
+    return (["qemu-system-x86_64"] + xihv.console_args() + xihv.machine_args(cpu, HOST_MEM_MIB, HOST_CPUS)
             + ["-kernel", str(xihv.ELF), "-append", INTERACTIVE_CMDLINE,
                "-initrd", xihv.quote_initrd(modules)])
 
@@ -114,11 +117,12 @@ class RunOnBochs(xihv.Console, bochs.Bochs):
 
 
 def start(cpu):
-    modules = xihv.all_modules(GUESTS, cmdline=f"xihv.load={LOAD_SECONDS}", cpu=cpu)
+    modules = xihv.all_modules(GUESTS, words=f"vcpus={VCPUS}",
+                               cmdline=f"xihv.load={LOAD_SECONDS}", cpu=cpu)
     if BED == "bochs":
         return RunOnBochs("run", make_iso(modules, "console=com1,115200"), cpu, HOST_MEM_MIB,
                           LIMIT_SECONDS)
-    return xihv.Xihv("run", modules, cpu=cpu, mem=HOST_MEM_MIB, limit=LIMIT_SECONDS)
+    return xihv.Xihv("run", modules, cpu=cpu, mem=HOST_MEM_MIB, limit=LIMIT_SECONDS, cpus=HOST_CPUS)
 
 
 def unattended(cpu):

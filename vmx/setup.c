@@ -107,11 +107,6 @@ static uint64_t host_tr_base(void)
 	return (d[0] >> 16 & 0xffffff) | (d[0] >> 56) << 24 | d[1] << 32;
 }
 
-static uint64_t host_gs_base(void)
-{
-	return (uint64_t)this_cpu();
-}
-
 static uint64_t exit_address(void)
 {
 	return (uint64_t)vmx_exit_to;
@@ -121,14 +116,20 @@ static const struct {
 	enum vmcs_field field;
 	uint64_t (*value)(void);
 } host[] = {
-	{ VMCS_HOST_CR0, read_cr0 },	     { VMCS_HOST_CR3, read_cr3 },
-	{ VMCS_HOST_CR4, read_cr4 },	     { VMCS_HOST_ES_SEL, host_es },
-	{ VMCS_HOST_CS_SEL, host_cs },	     { VMCS_HOST_SS_SEL, host_ss },
-	{ VMCS_HOST_DS_SEL, host_ds },	     { VMCS_HOST_TR_SEL, host_tr },
-	{ VMCS_HOST_TR_BASE, host_tr_base }, { VMCS_HOST_GDTR_BASE, host_gdtr },
-	{ VMCS_HOST_IDTR_BASE, host_idtr },  { VMCS_HOST_GS_BASE, host_gs_base },
-	{ VMCS_HOST_RIP, exit_address },
+	{ VMCS_HOST_CR0, read_cr0 },	    { VMCS_HOST_CR3, read_cr3 },
+	{ VMCS_HOST_CR4, read_cr4 },	    { VMCS_HOST_ES_SEL, host_es },
+	{ VMCS_HOST_CS_SEL, host_cs },	    { VMCS_HOST_SS_SEL, host_ss },
+	{ VMCS_HOST_DS_SEL, host_ds },	    { VMCS_HOST_TR_SEL, host_tr },
+	{ VMCS_HOST_IDTR_BASE, host_idtr }, { VMCS_HOST_RIP, exit_address },
 };
+
+/* What each CPU has of its own. */
+void vmx_setup_host_cpu(void)
+{
+	vmcs_write(VMCS_HOST_TR_BASE, host_tr_base());
+	vmcs_write(VMCS_HOST_GDTR_BASE, host_gdtr());
+	vmcs_write(VMCS_HOST_GS_BASE, (uint64_t)this_cpu());
+}
 
 int vmx_setup_init(void)
 {

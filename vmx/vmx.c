@@ -59,6 +59,7 @@ static void load(struct vcpu *v)
 	if (s->cpu != this_cpu()->index)
 		s->flush = true;
 	vmx_make_current(s);
+	vmx_setup_host_cpu();
 	vmx_load_msrs(v);
 }
 

@@ -74,6 +74,7 @@ void vmx_forget_current(struct vmx_vcpu *s); /* its VMCS is cleared, and may mov
 /* vmx/setup.c: everything that a new VMCS holds but registers. */
 int vmx_setup_init(void); /* once, at boot: 0, -ENOMEM */
 void vmx_setup(struct vmx_vcpu *s);
+void vmx_setup_host_cpu(void); /* of the current VMCS, when it comes to this CPU */
 
 /* vmx/state.c: registers between the VMCS and neutral form. */
 void vmx_get_segment(struct vcpu *v, enum seg s, struct segment *out);

@@ -160,12 +160,11 @@ static uint64_t channel_next_edge(const struct pit_channel *c)
 
 static void pit_arm(struct pit *p)
 {
-	uint64_t edge = channel_next_edge(&p->channel[0]);
-
-	if (edge == NO_EDGE)
+	p->edge = channel_next_edge(&p->channel[0]);
+	if (p->edge == NO_EDGE)
 		timer_cancel(&p->timer);
 	else
-		timer_set(&p->timer, ticks_to_ns(edge, PIT_HZ));
+		timer_set(&p->timer, ticks_to_ns(p->edge, PIT_HZ));
 }
 
 /* Channel 0's OUT rose. */
@@ -176,7 +175,7 @@ static void pit_edge(struct timer *t)
 	uint64_t now_ns = clock_ns(), now = ns_to_ticks(now_ns, PIT_HZ);
 
 	spin_lock(p->lock);
-	if (now < channel_next_edge(c)) { /* it was programmed anew meanwhile */
+	if (now < p->edge) { /* it was programmed anew meanwhile */
 		spin_unlock(p->lock);
 		return;
 	}
@@ -184,8 +183,8 @@ static void pit_edge(struct timer *t)
 	irq_line_set(&p->irq, true);
 	if (is_periodic(c) && c->counting) {
 		channel_advance(c, now);
-		timer_set(t, MAX(ticks_to_ns(c->start + c->count, PIT_HZ),
-				 now_ns + VIRT_TIMER_MIN_NS));
+		p->edge = c->start + c->count;
+		timer_set(t, MAX(ticks_to_ns(p->edge, PIT_HZ), now_ns + VIRT_TIMER_MIN_NS));
 	}
 	spin_unlock(p->lock);
 }

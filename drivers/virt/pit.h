@@ -38,6 +38,7 @@ struct pit_channel {
 struct pit {
 	struct pit_channel channel[3];
 	struct timer timer; /* the next rising edge of channel 0's OUT */
+	uint64_t edge; /* tick for which it is set: channel 0's OUT rises */
 	struct irq_line irq;
 	struct spinlock *lock; /* the VM's, for the timer's callback */
 	uint8_t port61; /* bits 0-3 as written */

@@ -11,6 +11,7 @@
 #include "drivers/virt/vlapic_priv.h"
 
 #include "hv/page.h"
+#include "hv/string.h"
 #include "hv/vm.h"
 
 static bool test_vector(const uint32_t *words, unsigned vector)
@@ -246,20 +247,26 @@ void vlapic_send_icr(struct vlapic *l)
 		send_shorthand(l, shorthand, &m);
 }
 
-/* 10.4.7.1, 10.4.7.3, and 10.12.5.1: INIT leaves the mode as it is. */
+/* 10.4.7.1, 10.4.7.3, and 10.12.5.1: INIT leaves the mode as it is. The timer's callback may be about
+ * to run on another CPU: it finds a timer that is off, not none. */
 void vlapic_init_signal(struct vlapic *l)
 {
-	struct vcpu *v = l->vcpu;
 	unsigned i;
 
-	vlapic_timer_stop(l);
-	v->tpr = 0;
-	*l = (struct vlapic){ .vcpu = v, .bus = l->bus, .dfr = APIC_DFR_FLAT, .svr = 0xff };
+	l->vcpu->tpr = 0;
+	l->ldr = 0;
+	l->dfr = APIC_DFR_FLAT;
+	l->svr = 0xff;
+	l->esr = l->errors = 0;
+	l->icr = 0;
+	memset(l->irr, 0, sizeof(l->irr));
+	memset(l->isr, 0, sizeof(l->isr));
+	memset(l->tmr, 0, sizeof(l->tmr));
 	for (i = 0; i < NR_LVT; i++)
 		l->lvt[i] = APIC_LVT_MASKED;
 	if (vlapic_x2(l))
 		vlapic_set_x2_ldr(l);
-	vlapic_timer_init(l);
+	vlapic_timer_reset(l);
 }
 
 /* IA32_APIC_BASE too. */

@@ -74,6 +74,7 @@ bool vlapic_reg_write(struct vlapic *l, unsigned reg, uint32_t val);
 /* vlapic_timer.c */
 void vlapic_timer_init(struct vlapic *l);
 void vlapic_timer_stop(struct vlapic *l);
+void vlapic_timer_reset(struct vlapic *l);
 void vlapic_timer_set_initial(struct vlapic *l, uint32_t count);
 uint32_t vlapic_timer_current(const struct vlapic *l);
 void vlapic_timer_set_divide(struct vlapic *l, uint32_t divide);

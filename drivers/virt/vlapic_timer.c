@@ -103,6 +103,13 @@ void vlapic_timer_init(struct vlapic *l)
 	timer_init(&l->timer.host, timer_fired);
 }
 
+void vlapic_timer_reset(struct vlapic *l)
+{
+	vlapic_timer_stop(l);
+	l->timer.initial = 0;
+	l->timer.divide = 0;
+}
+
 void vlapic_timer_stop(struct vlapic *l)
 {
 	l->timer.due = 0;

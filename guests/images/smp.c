@@ -64,8 +64,7 @@ static uint64_t read_page(void)
 }
 
 /* Everybody has the page in its TLB when the first takes it away; from then on everybody must see
- * the new one, which is zero. Then it is made read-only and writable again: a stale writable
- * entry would let a write through, a stale read-only one is the kernel's to repair. */
+ * the new one, which is zero. */
 static void shoot(unsigned cpu)
 {
 	for (unsigned u = 0; u < team.units; u++) {

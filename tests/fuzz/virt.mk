@@ -27,5 +27,6 @@ fuzz_board_FLAGS := $(VIRT_FUZZ_FLAGS)
 # What a guest reads and writes in its processor.
 FUZZ += fuzz_registers
 fuzz_registers_SRCS := tests/fuzz/fuzz_registers.c tests/fuzz/registers_on_fake_cpu.c \
+	hv/pv.c hv/steal_time.c \
 	$(VIRT_LAPIC) $(filter-out tests/fuzz/device.c,$(VIRT_FUZZ))
 fuzz_registers_FLAGS := $(VIRT_FUZZ_FLAGS)

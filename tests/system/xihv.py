@@ -42,8 +42,9 @@ INPUT_GUEST = r"\*\*\* input to guest (\S+) "
 
 
 def image(what, guest="deb64"):
-    """A stock guest's file: vmlinuz, vmlinux (the same kernel, decompressed) or initrd."""
-    return IMAGES / f"{what}-{STOCK[guest]}"
+    """A stock guest's file: vmlinuz, vmlinux (the same kernel, decompressed) or initrd. One with
+    a name of its own is a 64-bit one."""
+    return IMAGES / f"{what}-{STOCK.get(guest, STOCK['deb64'])}"
 
 
 def stock_modules(name="deb64", mem=GUEST_MEM_MIB, words="", cmdline="", cpu="EPYC"):
@@ -92,8 +93,10 @@ def bare_tiny(name, guest, cmdline, limit):
     return Qemu(name, args, limit)
 
 
-def machine_args(cpu="EPYC", mem=HOST_MEM_MIB):
-    return ["-accel", "tcg", "-cpu", CPUS.get(cpu, cpu), "-m", str(mem), "-no-reboot"]
+def machine_args(cpu="EPYC", mem=HOST_MEM_MIB, cpus=1):
+    """QEMU's arguments for a machine; several CPUs run at the same time."""
+    accel = ["-accel", "tcg"] if cpus == 1 else ["-accel", "tcg,thread=multi", "-smp", str(cpus)]
+    return accel + ["-cpu", CPUS.get(cpu, cpu), "-m", str(mem), "-no-reboot"]
 
 
 class Console:
@@ -133,8 +136,8 @@ class Xihv(Console, Qemu):
     """xihv under QEMU, by its -kernel; a context manager."""
 
     def __init__(self, name, modules=(), cmdline=CMDLINE, cpu="EPYC", mem=HOST_MEM_MIB, extra=(),
-                 limit=600):
-        args = machine_args(cpu, mem) + ["-kernel", str(ELF), "-append", cmdline]
+                 limit=600, cpus=1):
+        args = machine_args(cpu, mem, cpus) + ["-kernel", str(ELF), "-append", cmdline]
         if modules:
             args += ["-initrd", quote_initrd(modules)]
         super().__init__(name, args + list(extra), limit)
@@ -218,6 +221,18 @@ class ExitTable:
         m = re.search(r"pfault operations (\d+), #PF exits counted by \w+ (\d+)", text)
         self.pfault, self.raw_faults = (int(m[1]), int(m[2])) if m else (None, None)
 
+    @classmethod
+    def of_vcpus(cls, texts):
+        """A guest's, out of its vCPUs'."""
+        first, *others = [cls(text) for text in texts]
+        for t in others:
+            for row, n in t.rows.items():
+                first.rows[row] = first.rows.get(row, 0) + n
+            if first.pfault is not None:
+                first.pfault += t.pfault
+                first.raw_faults += t.raw_faults
+        return first
+
 
 def check_op(op):
     """Buckets add up, per cents and the average follow from them (cut off, not rounded)."""
@@ -235,9 +250,13 @@ SUM = "all"
 
 
 def by_guest(text):
-    """What key y or e printed for several guests: each one's part by its name, and the sum's."""
+    """What key y or e printed for several guests or vCPUs: each guest's parts by its name, and
+    the sum's."""
     _, *parts = re.split(r"^(?:guest \d+, |(?=all ))(\w+).*\n", text, flags=re.M)
-    return dict(zip(parts[::2], parts[1::2]))
+    tables = {}
+    for name, part in zip(parts[::2], parts[1::2]):
+        tables.setdefault(name, []).append(part)
+    return tables
 
 
 def check_guest(shadow, exits):
@@ -274,8 +293,10 @@ def check_figures(machine, *names):
     y, e = machine.key("y"), machine.key("e")
     several = len(names) > 1
     shadows = {n: ShadowTable(text)
-               for n, text in (by_guest(y) if several else {names[0]: y}).items()}
-    exits = {n: ExitTable(text) for n, text in by_guest(e).items()}
+               for n, [text] in (by_guest(y) if several else {names[0]: [y]}).items()}
+    exits = {n: ExitTable.of_vcpus(texts) for n, texts in by_guest(e).items()}
+    if not several:
+        exits.pop(SUM, None) # of its vCPUs
     assert list(shadows) == list(exits) == [*names] + [SUM] * several, machine.log()[-3000:]
     for name in names:
         check_guest(shadows[name], exits[name])

@@ -16,7 +16,7 @@
 struct vm fake_vm;
 struct vcpu fake_vcpu;
 struct fake_entry fake_entries[FAKE_ENTRIES];
-unsigned fake_nr_entries, fake_entered;
+unsigned fake_nr_entries, fake_entered, fake_host_setups;
 bool fake_launched;
 struct vmx_caps vmx_caps;
 
@@ -98,6 +98,11 @@ enum vmx_entry_result vmx_enter(struct cpu_regs *regs, uint64_t *host_rsp, bool 
 	fake_vmcs[VMCS_ENTRY_INTR_INFO] &= ~(uint64_t)INTR_VALID; /* 24.8.3 */
 	fake_vmcs[VMCS_EXIT_REASON] = e->reason;
 	return VMX_ENTERED;
+}
+
+void vmx_setup_host_cpu(void)
+{
+	fake_host_setups++;
 }
 
 void vmx_setup(struct vmx_vcpu *s)

@@ -25,6 +25,7 @@ struct fake_entry {
 };
 extern struct fake_entry fake_entries[FAKE_ENTRIES];
 extern unsigned fake_nr_entries, fake_entered;
+extern unsigned fake_host_setups; /* how often the VMCS was told which CPU it is on */
 extern bool fake_launched; /* the latest entry was a VMRESUME */
 
 void fake_exits_reset(void);

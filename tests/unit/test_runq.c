@@ -205,6 +205,30 @@ static void who_sleeps_is_woken(void **state)
 	assert_int_equal(leaves[0] + leaves[1], 0);
 }
 
+/* One that is woken no longer counts as asleep: the next wake-up goes to another. */
+static void two_wake_ups_wake_two(void **state)
+{
+	(void)state;
+	cpus[0].idle = cpus[1].idle = true;
+	runq_wake(&vcpus[0]);
+	runq_wake(&vcpus[1]);
+	assert_int_equal(kicks[0], 1);
+	assert_int_equal(kicks[1], 1);
+}
+
+/* Who takes one of several wakes a CPU for the next. */
+static void the_next_finds_a_cpu_too(void **state)
+{
+	(void)state;
+	cpus[1].idle = true;
+	make_runnable(1);
+	assert_non_null(turn(0, 0));
+	assert_int_equal(kicks[1], 0);
+	make_runnable(2);
+	assert_non_null(turn(0, 0));
+	assert_int_equal(kicks[1], 1);
+}
+
 /* Nobody sleeps: who has run most makes room, if that is much more. */
 static void who_has_run_most_makes_room(void **state)
 {
@@ -251,6 +275,8 @@ int main(void)
 		T(start_signals_are_a_reason),
 		T(whoever_has_it_is_kicked),
 		T(who_sleeps_is_woken),
+		T(two_wake_ups_wake_two),
+		T(the_next_finds_a_cpu_too),
 		T(who_has_run_most_makes_room),
 		T(asleep_for_good_is_said_once),
 	};

@@ -58,7 +58,9 @@ static void launched_again_after_unload(void **state)
 	run_once();
 	assert_true(fake_launched);
 	vmx_ops.unload(V);
+	fake_host_setups = 0;
 	vmx_ops.load(V);
+	assert_int_equal(fake_host_setups, 1); /* it may be another CPU */
 	run_once();
 	assert_false(fake_launched);
 }

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Guests with several vCPUs, on one host CPU and on several: all come up, the load passes (with the
+phases that need several: TLB shootdown, one time for all), audits are clean meanwhile; guests are
+killed and started again beside others that go on."""
+
+import re
+
+import pytest
+
+import xihv
+from machine import Shell
+from test_shadow import audit
+
+NAME = "deb64"
+BOOT_SECONDS = 300
+MEM = 1024
+
+
+def modules(vcpus, name=NAME, **kwargs):
+    return xihv.stock_modules(name, words=f"vcpus={vcpus}", **kwargs)
+
+
+@pytest.mark.parametrize("cpus,vcpus", [(1, 2), (2, 4)])
+@pytest.mark.xdist_group("smp")
+def test_every_vcpu_works(boot, cpus, vcpus):
+    machine = boot(modules(vcpus), mem=MEM, cpus=cpus)
+    machine.expect(rf"CPUs: {cpus} of {cpus} run guests")
+    shell = Shell(machine)
+    shell.wait(BOOT_SECONDS)
+    assert shell.run("nproc").strip() == str(vcpus)
+    online = shell.run("grep -c ^processor /proc/cpuinfo")
+    assert online.strip() == str(vcpus)
+    for cpu in range(vcpus):
+        assert shell.run(f"taskset {1 << cpu:x} echo on {cpu}").strip() == f"on {cpu}"
+    # every one has had its timer, and interrupts of the others
+    for line in ("LOC", "RES|CAL"):
+        counts = shell.run(f"grep -E '^ *({line}):' /proc/interrupts")
+        rows = [[int(n) for n in re.findall(r"\b\d+\b", row)] for row in counts.splitlines() if ":" in row]
+        assert all(any(row[i] > 0 for row in rows) for i in range(vcpus)), counts
+    assert "stall" not in shell.run("dmesg"), "a CPU that did not answer"
+
+
+@pytest.mark.parametrize("cpus,vcpus,engine", [(1, 2, "xi"), (2, 2, "xi"), (2, 2, "vtlb")])
+@pytest.mark.xdist_group("smp")
+def test_load(boot, cpus, vcpus, engine):
+    seconds = 10
+    machine = boot(modules(vcpus, cmdline=f"xihv.load={seconds}"), mem=MEM, cpus=cpus, limit=900) \
+        if engine == "xi" else \
+        boot(xihv.stock_modules(NAME, words=f"vcpus={vcpus} mmu={engine}",
+                                cmdline=f"xihv.load={seconds}"), mem=MEM, cpus=cpus, limit=900)
+    machine.loads_begin([NAME], BOOT_SECONDS)
+    for _ in range(3):
+        audit(machine)
+    machine.loads_end([NAME], 600)
+    xihv.check_figures(machine, NAME)
+    assert machine.alive()
