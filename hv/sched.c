@@ -91,9 +91,11 @@ static void run(struct percpu *cpu, struct vcpu *v)
 		change_to(cpu, v);
 	v->last_cpu = cpu;
 	/* Before the tick: if that is due already, it asks to leave at once. Whoever asked
-	 * before this is heard by the checks behind it, or was when the turn was given. */
+	 * before this is heard by the checks behind it, or was when the turn was given. A timer
+	 * among them: one that came due while others ran has no interrupt to come. */
 	__atomic_store_n(&v->leave, false, __ATOMIC_SEQ_CST);
-	if (v->vm->state != VM_RUNNING || vcpu_start_changes(v) || smp_stop_wanted())
+	if (v->vm->state != VM_RUNNING || vcpu_start_changes(v) || smp_stop_wanted() ||
+	    timers_due())
 		return;
 	if (!tick->armed)
 		timer_set(tick, clock_ns() + SCHED_TICK_NS);
