@@ -68,6 +68,7 @@ def test_from_outside_and_by_key(boot, tmp_path):
     check_ends(machine, ("exceptions", "switch"))
 
 
+@pytest.mark.meets(bochs.IRQ_WAITS)  # key m would wait for the guests to end
 @pytest.mark.parametrize("cpu", beds.each(bochs.VMX_MODELS[0]))
 def test_by_key_and_in_guest_mode(boot, cpu):
     """From key m on the tick of the 8254, which xihv has no use for, comes as an NMI."""
