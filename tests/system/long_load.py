@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`make system-long`: the checked load of each stock guest under each engine, of all of them at
-once, and under xi with each option alone left out, watched by keys s and a. No part of
-`make check`: its name keeps it out."""
+once, and under xi with each option alone left out, watched by keys s and a; a hundred restarts. No
+part of `make check`: its name keeps it out."""
 
 import os
 
@@ -10,6 +10,7 @@ import pytest
 import xihv
 from test_guests import watched_loads
 from test_shadow import watched_load
+from test_smp import killed_and_started_again
 
 SECONDS = int(os.environ.get("LOAD_SECONDS", "60"))
 
@@ -34,3 +35,8 @@ def test_all_guests_at_once(boot, engine):
 def test_without(boot, options):
     """Each option alone, and all of them."""
     watched_load(boot, SECONDS, "xi", options)
+
+
+def test_restarts(boot):
+    """A guest killed at any moment and started again, RESTARTS times."""
+    killed_and_started_again(boot, int(os.environ.get("RESTARTS", "100")), 2)

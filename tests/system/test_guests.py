@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The stock guests of all three paging formats side by side: their consoles, shadows and figures."""
+"""The stock guests of all three paging formats side by side, two vCPUs each on two host CPUs: their
+consoles, shadows and figures."""
 
 import time
 
@@ -25,7 +26,7 @@ def consoles_in_turn(machine):
 
 def watched_loads(boot, seconds, engine):
     """The load in all guests at once, with a look at their shadows now and then."""
-    machine = start(boot, seconds, f"mmu={engine}", guests=GUESTS)
+    machine = start(boot, seconds, f"mmu={engine} vcpus=2", guests=GUESTS, cpus=2)
     assert consoles_in_turn(machine) == GUESTS + ["xihv"]
     for _ in range(LOOKS):
         audit(machine, GUESTS)

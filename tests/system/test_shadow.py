@@ -17,10 +17,10 @@ MIB = 1 << 20
 PAGE = 4096
 
 
-def start(boot, seconds, words="", cpu="EPYC", guests=(NAME,)):
+def start(boot, seconds, words="", cpu="EPYC", guests=(NAME,), **kwargs):
     machine = boot(xihv.all_modules(guests, words=words, cmdline=f"xihv.load={seconds}", cpu=cpu),
                    cpu=cpu, mem=xihv.host_mem(len(guests)),
-                   limit=(400 + 3 * seconds) * len(guests))
+                   limit=(400 + 3 * seconds) * len(guests), **kwargs)
     machine.loads_begin(guests, 240 * len(guests))
     return machine
 

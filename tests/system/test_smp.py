@@ -3,7 +3,9 @@
 phases that need several: TLB shootdown, one time for all), audits are clean meanwhile; guests are
 killed and started again beside others that go on."""
 
+import random
 import re
+import time
 
 import pytest
 
@@ -44,13 +46,45 @@ def test_every_vcpu_works(boot, cpus, vcpus):
 @pytest.mark.xdist_group("smp")
 def test_load(boot, cpus, vcpus, engine):
     seconds = 10
-    machine = boot(modules(vcpus, cmdline=f"xihv.load={seconds}"), mem=MEM, cpus=cpus, limit=900) \
-        if engine == "xi" else \
-        boot(xihv.stock_modules(NAME, words=f"vcpus={vcpus} mmu={engine}",
-                                cmdline=f"xihv.load={seconds}"), mem=MEM, cpus=cpus, limit=900)
+    machine = boot(xihv.stock_modules(NAME, words=f"vcpus={vcpus} mmu={engine}",
+                                      cmdline=f"xihv.load={seconds}"),
+                   mem=MEM, cpus=cpus, limit=900)
     machine.loads_begin([NAME], BOOT_SECONDS)
     for _ in range(3):
         audit(machine)
     machine.loads_end([NAME], 600)
     xihv.check_figures(machine, NAME)
     assert machine.alive()
+
+
+def free_kib(machine):
+    return int(re.search(r"(\d+) KiB in use", machine.key("m"))[1])
+
+
+def killed_and_started_again(boot, times, seed):
+    """Guest "dies" is killed at any moment of its boot or load and started again, beside one under
+    load. All memory comes back each time."""
+    chance = random.Random(seed)
+    seconds = 10 + 4 * times
+    machine = boot(xihv.stock_modules("stays", words="vcpus=2", cmdline=f"xihv.load={seconds}")
+                   + xihv.stock_modules("dies", words="vcpus=2", cmdline="xihv.load=1000"),
+                   mem=xihv.host_mem(2), cpus=2, limit=900 + 60 * times)
+    machine.expect(r"dies: started, ")
+    machine.input_to("xihv")
+    in_use = None
+    for _ in range(times):
+        time.sleep(chance.uniform(0, 12))
+        machine.send("k2")
+        machine.expect(r"dies: ended: killed from the console", 60)
+        assert in_use in (None, free_kib(machine)), "memory was lost"
+        in_use = free_kib(machine)
+        machine.send("n2")
+        machine.expect(r"dies: started, ", 60)
+    audit(machine, ["stays", "dies"])
+    machine.send("k2")
+    machine.loads_end(["stays"], 600 + 10 * seconds)
+
+
+@pytest.mark.xdist_group("smp")
+def test_killed_and_started_again(boot):
+    killed_and_started_again(boot, 4, 1)
