@@ -382,7 +382,7 @@ static void test_root_torn_down_slot_by_slot(void **state)
 	end();
 }
 
-/* The same with five levels, where the table of slots is not the root. `cleared`: by which write. */
+/* With five levels the table of slots is not the root. `cleared`: by which write. */
 static void tear_down_5level_space(uint64_t cleared)
 {
 	struct mmu_config c = config();
