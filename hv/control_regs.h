@@ -25,8 +25,8 @@ must_check int vcpu_set_paging(struct vcpu *v, const struct mmu_regs *regs);
  * For a back end: the control registers that the guest really runs on, before what the processor
  * demands. Paging and write protection always on, caches never off, PAE (where long mode asks
  * for nothing else), and what would act on a guest without paging (SMEP, SMAP) off. LA57 is the
- * guest's: the shadow of five levels has as many, and outside IA-32e mode the bit means nothing. PCID is
- * not offered.
+ * guest's: the shadow of five levels has as many, and outside IA-32e mode the bit means nothing.
+ * PCID is not offered.
  */
 static inline uint64_t vcpu_real_cr0(const struct vcpu *v)
 {

@@ -206,7 +206,7 @@ static void ask_host(void)
 	basic[0].eax = LAST_BASIC;
 	ext[0] = cpuid(LEAF_EXT);
 	ext[0].eax = MIN(ext[0].eax, LAST_EXT);
-	/* Its tables would be walked wrongly if it were told of a bit that the real CR4 never has. */
+	/* Its tables would be walked wrongly with a bit that the real CR4 never has. */
 	if (!(vendor->possible_cr4() & CR4_LA57))
 		basic[7].ecx &= ~LEAF7_ECX_LA57;
 	ask_caches();

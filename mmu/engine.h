@@ -32,7 +32,8 @@ struct mmu_engine {
 	int (*init)(struct mmu *m);
 	void (*fini)(struct mmu *m);
 
-	/* The vCPU's part (v->priv) and v->hw.root, in v->pg.mode. 0 or -ENOMEM, then nothing is left. */
+	/* The vCPU's part (v->priv) and v->hw.root, in v->pg.mode. 0; or -ENOMEM and nothing is
+	 * left. */
 	int (*vcpu_init)(struct mmu_vcpu *v);
 	void (*vcpu_fini)(struct mmu_vcpu *v);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shadow entries. All shadow formats, 4-level and 5-level for a guest in long mode and PAE for any
- * other, have 64-bit entries with these bits. The processor runs with CR0.WP = 1 and
+ * Shadow entries. All shadow formats, 4-level and 5-level for a guest in long mode and PAE for
+ * any other, have 64-bit entries with these bits. The processor runs with CR0.WP = 1 and
  * EFER.NXE = 1 always, with the guest's own CR4.SMEP and CR4.SMAP while the guest's paging
  * is on, and with both off while it is off.
  *

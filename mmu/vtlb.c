@@ -5,8 +5,8 @@
  * stay at a CR3 load. Guest tables are not tracked at all.
  *
  * A set has a root for long mode, of four levels or five, and four PAE page directories, of which
- * the guest's mode uses one or the other; these never go away. Every other table is reachable by exactly one
- * entry of its parent.
+ * the guest's mode uses one or the other; these never go away. Every other table is reachable by
+ * exactly one entry of its parent.
  *
  * Guarded by mmu_lock: all of struct vtlb. Only the vCPU's own CPU adds to it; a change of
  * the p2m drops from it on any CPU.

@@ -82,8 +82,8 @@ static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
  * back: unless another way leads to that, it goes. More of `s` is likely to be cleared next,
  * so it goes too (what it leads to stays, should this be wrong), and so do those above that
  * this leaves empty: writes to them need no exit then. Where that empties a whole slot of
- * 512 GiB, the address space is being taken down: its table of such slots goes with all below it, if
- * that is not the root itself.
+ * 512 GiB, the address space is being taken down: its table of such slots goes with all below it,
+ * if that is not the root itself.
  */
 static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) MMU_LOCKED
 {

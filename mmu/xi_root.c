@@ -2,9 +2,9 @@
 /*
  * What the processor's CR3 points to, for the engine `xi`. All under mmu_lock.
  *
- * A guest in long mode has one root spage, of level 4 or 5. Any other has four page directories, and a page of the
- * vCPU's own below 4 GiB with the PDPTEs that lead to them. Roots stay when CR3 leaves them, and
- * are found again by their keys.
+ * A guest in long mode has one root spage, of level 4 or 5. Any other has four page directories,
+ * and a page of the vCPU's own below 4 GiB with the PDPTEs that lead to them. Roots stay when CR3
+ * leaves them, and are found again by their keys.
  *
  * Keeps: I6: a root is counted until the vCPU, which is out of guest mode now, has another;
  * I10: an absent PDPTE stays 0. A directory that goes while vCPUs have it is emptied and

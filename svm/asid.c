@@ -68,8 +68,8 @@ void svm_tlb_flush(struct vcpu *v)
 	to_svm(v)->flush = true;
 }
 
-/* The manual does not say that INVLPGA takes an address of 57 bits in the host's 4-level mode, where it
- * is not canonical (APM Vol. 3, INVLPGA). */
+/* The manual does not say that INVLPGA takes an address of 57 bits in the host's 4-level mode,
+ * where it is not canonical (APM Vol. 3, INVLPGA). */
 static bool is_beyond_host(const struct vcpu *v, uint64_t va)
 {
 	return unlikely(v->mmu.hw.levels > 4) && !is_canonical(va, LINEAR_BITS_4LEVEL);

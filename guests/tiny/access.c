@@ -4,8 +4,8 @@
  * predicted by the manual's rules (access/rules.h) and then done: result, error code, CR2,
  * the bytes reached, A and D of each entry, and that nothing else in the tables changed.
  *
- * Words: `32`, `pae`, `long`, `la57` for some of the modes; `full` for all cases, else an even share
- * of them. A case is a path (access/paths.h), a way to change to it, and an access; its
+ * Words: `32`, `pae`, `long`, `la57` for some of the modes; `full` for all cases, else an even
+ * share of them. A case is a path (access/paths.h), a way to change to it, and an access; its
  * number and the registers decide it, so that each run is the same.
  */
 #include "access/coverage.h"

@@ -13,9 +13,10 @@
 #define STEP_BYTES 8u
 #define HEAD_BYTES 8u
 
-/* The last byte of a head, its upper half: the processor has LA57 (streams of before that have anything
- * else there); its lowest bit: a stream that begins with four levels begins with five. And the last
- * byte of a step: four levels are five, LA57 is flipped, the address is one of the next 256 TiB. */
+/* The last byte of a head, its upper half: the processor has LA57 (streams of before that have
+ * anything else there); its lowest bit: a stream that begins with four levels begins with five. And
+ * the last byte of a step: four levels are five, LA57 is flipped, the address is one of the next
+ * 256 TiB. */
 #define HEAD_LA57 0x50u
 #define HEAD_5LEVEL 1u
 #define STEP_5LEVEL 8u

@@ -146,8 +146,8 @@ def test_load_with_vtlb(boot, cpu):
 def test_five_levels_beside_four(boot):
     """Two guests take turns on the processor, one with CR4.LA57 and one without."""
     names = {"five": "", "four": "no5lvl"}
-    modules = [m for name, word in names.items()
-               for m in xihv.stock_modules(name, 192, cmdline=f"{word} xihv.load=5")]
+    modules = [m.replace("vm=deb64", f"vm={name}") for name, word in names.items()
+               for m in xihv.stock_modules(mem=192, cmdline=f"{word} xihv.load=5")]
     machine = boot(modules, cpu="max", limit=400)
     machine.expect_all([r"xihv-guest: user space reached"] * 2, 240)
     machine.input_to("xihv")

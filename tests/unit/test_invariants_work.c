@@ -38,8 +38,8 @@ static void i6_reserved_before_anything_changes(void **state)
 }
 
 /*
- * A write to a table by a way through that table takes two fills: the first makes the table, the second
- * finds that it is one. Neither may take what the other has made.
+ * A write to a table by a way through that table takes two fills: the first makes the table, the
+ * second finds that it is one. Neither may take what the other has made.
  */
 static void i6_smallest_pool_holds_what_an_access_makes(void **state)
 {

@@ -382,13 +382,12 @@ static void test_root_torn_down_slot_by_slot(void **state)
 	end();
 }
 
-/* The same with five levels, where the table of slots is not the root. */
-static void test_5level_space_torn_down_slot_by_slot(void **state)
+/* With five levels the table of slots is not the root. `cleared`: by which write. */
+static void tear_down_5level_space(uint64_t cleared)
 {
 	struct mmu_config c = config();
 	unsigned before;
 
-	(void)state;
 	start_tables(&c);
 	tables_5level();
 	fake_write64(T5B, T4B | ALL);
@@ -406,7 +405,7 @@ static void test_5level_space_torn_down_slot_by_slot(void **state)
 		cpu_reaches(&g->v, ((uint64_t)i << 39) + V(1), RD, DATA + V(1));
 	}
 	assert_int_equal(summary().tracked, before + 3);
-	host_writes(T4B + 8, 0, 8); /* T4B goes, and what it alone leads to */
+	host_writes(cleared, 0, 8); /* T4B goes, and what it alone leads to */
 	assert_int_equal(summary().tracked, before);
 	assert_int_equal(exits_of(&g->v2, T4B, WR), 1);
 	cpu_reaches(&g->v, V(1), RD, DATA + V(1)); /* if that was wrong it comes back */
@@ -415,6 +414,13 @@ static void test_5level_space_torn_down_slot_by_slot(void **state)
 	cpu_reaches(&g->v2, V(1), RD, DATA + V(1));
 	assert_int_equal(mmu_set_cr3(&g->v, T5), 0);
 	end();
+}
+
+static void test_5level_space_torn_down_slot_by_slot(void **state)
+{
+	(void)state;
+	tear_down_5level_space(T4B + 8);
+	tear_down_5level_space(V(LEAF + 1)); /* all that there is in the slot */
 }
 
 /* A root that is new leads to what it has in common with the one before, at the highest level. */
