@@ -10,7 +10,7 @@ import xihv
 from test_shadow import audit, finish, start
 
 GUESTS = list(xihv.STOCK)
-LOAD_SECONDS = 15  # the first in user space still loads when the last gets there
+LOAD_SECONDS = 15
 LOOKS = 5
 
 
