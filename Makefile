@@ -3,7 +3,8 @@
 #
 # Variables: CROSS_COMPILE= (toolchain prefix), WERROR=0 (warnings don't stop the build),
 # LTO=0 (links in a second, not ten; each exit costs a tenth more), V=1 (show commands),
-# ISO_CMDLINE=, ISO_MODULES= (see the target iso), BED=, MODEL=, GUESTS= (see the target run).
+# ISO_CMDLINE=, ISO_MODULES= (see the target iso), BED=, MODEL=, GUESTS=,
+# VCPUS=, HOST_CPUS= (see the target run).
 #
 # Directories hand in parts of their own by fragments: tests/unit/AREA.mk names unit tests
 # (UNIT += NAME, NAME_SRCS := ...); the others (below) may add targets, append to

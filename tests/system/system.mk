@@ -35,10 +35,14 @@ system-long: ## the load under each engine and with each option left out (LOAD_S
 	@LOAD_SECONDS=$(LOAD_SECONDS) $(PYTEST) tests/system/long_load.py $(PYTEST_ARGS)
 
 # BED=qemu or bochs; MODEL: one of the bed's processors (xihv.CPUS, bochs.MODELS), the first if
-# none; GUESTS: which of the stock guests (xihv.STOCK), all if none
+# none; GUESTS: which of the stock guests (xihv.STOCK), all if none; VCPUS: of each (2, on Bochs 1);
+# HOST_CPUS: of QEMU (2)
 BED ?= qemu
 MODEL ?=
 GUESTS ?=
+VCPUS ?=
+HOST_CPUS ?=
 run: setup ## boot the stock guests in QEMU (BED=bochs: in Bochs): with a terminal yours to type, else their load and figures
 	@$(MAKE) --no-print-directory all images
-	@MAKE='$(MAKE)' BED='$(BED)' MODEL='$(MODEL)' GUESTS='$(GUESTS)' $(PYTHON) tests/run.py
+	@MAKE='$(MAKE)' BED='$(BED)' MODEL='$(MODEL)' GUESTS='$(GUESTS)' VCPUS='$(VCPUS)' \
+		HOST_CPUS='$(HOST_CPUS)' $(PYTHON) tests/run.py
