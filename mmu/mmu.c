@@ -111,6 +111,7 @@ struct parts {
 	void *priv, *vcpu_priv[MMU_MAX_VCPUS];
 	struct mmu_hw hw[MMU_MAX_VCPUS];
 	bool is_behind;
+	unsigned wide;
 };
 
 static void take_parts(struct mmu *m, struct parts *p)
@@ -118,6 +119,7 @@ static void take_parts(struct mmu *m, struct parts *p)
 	p->engine = m->engine;
 	p->priv = m->priv;
 	p->is_behind = m->is_behind;
+	p->wide = m->wide;
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		p->vcpu_priv[i] = m->vcpus[i]->priv;
 		p->hw[i] = m->vcpus[i]->hw;
@@ -130,6 +132,7 @@ static void put_parts(struct mmu *m, const struct parts *p)
 	m->config.engine = p->engine->name;
 	m->priv = p->priv;
 	m->is_behind = p->is_behind;
+	m->wide = p->wide;
 	for (unsigned i = 0; i < m->nr_vcpus; i++) {
 		m->vcpus[i]->priv = p->vcpu_priv[i];
 		m->vcpus[i]->hw = p->hw[i];
@@ -156,6 +159,7 @@ int mmu_switch_engine(struct mmu *m, const char *engine)
 	take_parts(m, &old);
 	m->engine = e;
 	m->is_behind = false;
+	m->wide = 0;
 	err = e->init(m);
 	if (err) {
 		put_parts(m, &old);
@@ -273,6 +277,12 @@ void mmu_flush(struct mmu_vcpu *v, bool global)
 		mmu_rec_flush(v, global);
 }
 
+/* The processor found nothing at an address: can there be something all the same? */
+static bool may_hold_all_the_same(const struct mmu_vcpu *v)
+{
+	return unlikely(v->mmu->is_behind || (v->mmu->wide & 1u << v->id && GUARD(I2_WIDE)));
+}
+
 static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, struct mmu_walk *w,
 			     struct mmu_fault *fault)
 {
@@ -282,7 +292,7 @@ static enum mmu_result fault(struct mmu_vcpu *v, gva_t va, unsigned access, stru
 		return v->mmu->engine->fill(v, va, access & ACCESS_BITS, w, fault);
 	if (unlikely(s == WALK_RETRY || (walk_is_stale(v) && GUARD(I2_INJECT_STALE))))
 		return MMU_RETRY;
-	if (!(access & MMU_ACC_NOT_PRESENT) || unlikely(v->mmu->is_behind))
+	if (!(access & MMU_ACC_NOT_PRESENT) || may_hold_all_the_same(v))
 		v->mmu->engine->forget(v, va);
 	fault->error_code = w->error_code;
 	return MMU_INJECT;

@@ -138,6 +138,9 @@ struct mmu {
 	/* The engine's: its tables above level 1 may be behind the guest's, so that a fault that
 	 * found nothing does not mean that nothing is held. Under mmu_lock, read anywhere. */
 	bool is_behind;
+	/* The engine's: vCPUs, a bit each, whose processor may know tables that are no longer linked:
+	 * a fault that found nothing by those does not mean it either. As is_behind. */
+	unsigned wide;
 	struct mmu_recorder *rec; /* the flight recorder; NULL: off. Written under mmu_lock */
 	void *priv; /* the engine's */
 };

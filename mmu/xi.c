@@ -63,7 +63,7 @@ static void xi_invlpg(struct mmu_vcpu *v, gva_t va)
 	end_looseness(x);
 	if (GUARD(I2_INVLPG))
 		refresh(x, leaf_table(x, v, va), va, xi_has(x, MMU_OPT_PREFILL));
-	if (unlikely(x->wide & 1u << v->id) && GUARD(I18_WIDE))
+	if (unlikely(x->mmu->wide & 1u << v->id) && GUARD(I18_WIDE))
 		xi_flush_hw(x, v);
 	else
 		mmu_hw_flush_page(v, va);
@@ -277,7 +277,7 @@ static void xi_vcpu_fini(struct mmu_vcpu *v)
 	x->everybody &= ~(1u << v->id);
 	x->nr_vcpus--;
 	x->stale &= x->everybody;
-	x->wide &= x->everybody;
+	x->mmu->wide &= x->everybody;
 	mmu_unlock(v->mmu);
 	free_vcpu_pages(v, t);
 }

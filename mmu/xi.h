@@ -135,9 +135,9 @@ struct xi {
 	/*
 	 * vCPUs, a bit each, whose hardware may know what the shadow no longer says: an
 	 * entry dropped or narrowed (stale), a table entry or a large leaf among them, so that
-	 * more than one page is meant (wide). A hardware flush clears both.
+	 * more than one page is meant (mmu->wide). A hardware flush clears both.
 	 */
-	unsigned stale MMU_GUARDED, wide MMU_GUARDED, everybody MMU_GUARDED;
+	unsigned stale MMU_GUARDED, everybody MMU_GUARDED;
 	unsigned nr_vcpus MMU_GUARDED; /* bits in `everybody` */
 	uint64_t nr_changes MMU_GUARDED; /* of entries, so far */
 	/* table entries and roots that lead elsewhere now, so far */
@@ -275,7 +275,7 @@ static inline void xi_note_stale(struct xi *x, const struct xi_spage *s) MMU_LOC
 	if (GUARD(I17_STALE))
 		x->stale = x->everybody;
 	if (s->key.role.level > 1) {
-		x->wide = x->everybody;
+		x->mmu->wide = x->everybody;
 		x->nr_turns++;
 	}
 }

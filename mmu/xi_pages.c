@@ -109,7 +109,7 @@ static void free_page(struct xi *x, struct xi_spage *s) MMU_LOCKED
 	x->limbo = &s->page;
 	x->nr_limbo++;
 	/* A processor may hold the way to it even where no entry of it was present. */
-	x->stale = x->wide = x->everybody;
+	x->stale = x->mmu->wide = x->everybody;
 }
 
 static void drop_parents(struct xi *x, struct xi_spage *s) MMU_LOCKED
@@ -211,7 +211,7 @@ static void leave_limbo(struct xi *x) MMU_LOCKED
 static void know_nothing_of(struct xi *x, unsigned vcpus) MMU_LOCKED
 {
 	x->stale &= ~vcpus;
-	x->wide &= ~vcpus;
+	x->mmu->wide &= ~vcpus;
 	if (unlikely(x->limbo) && (!x->stale || !GUARD(I17_LIMBO)))
 		leave_limbo(x);
 }

@@ -476,6 +476,26 @@ static void test_loose_table_is_behind(void **state)
 	end();
 }
 
+/* The processor may have found nothing by tables that are no longer linked: what those that are
+ * linked hold is dropped all the same. */
+static void test_fault_by_old_tables(void **state)
+{
+	hpa_t hpa;
+
+	(void)state;
+	start_leaves();
+	cpu_reaches(&g->v, LEAF_VA(0), RD, DATA);
+	cpu_reaches(&g->v, LEAF_VA(1), RD, DATA + V(1));
+	write_leaf(1, 5, 0); /* it is out of sync */
+	write_leaf(1, 0, 0);
+	host_writes(T2 + 8 * 8, V(LEAF + 2) | ALL, 8);
+	assert_true(mmu_peek(&g->v, GVA(LEAF_VA(1)), &hpa));
+	assert_int_equal(mmu_fault(&g->v, GVA(LEAF_VA(1)), RD | MMU_ACC_NOT_PRESENT, &g->fault),
+			 MMU_INJECT);
+	assert_false(mmu_peek(&g->v, GVA(LEAF_VA(1)), &hpa));
+	end();
+}
+
 static void test_third_loose_table(void **state)
 {
 	(void)state;
@@ -513,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_5level_space_torn_down_slot_by_slot),
 		cmocka_unit_test(test_5level_roots_share_tables),
 		cmocka_unit_test(test_loose_table_is_behind),
+		cmocka_unit_test(test_fault_by_old_tables),
 		cmocka_unit_test(test_third_loose_table),
 	};
 
