@@ -239,6 +239,9 @@ static int xi_init(struct mmu *m) MMU_NO_LOCK_YET
 	m->priv = x;
 	x->mmu = m;
 	x->options = ~m->config.without;
+	x->max_oos = pool_pages(m) / XI_OOS_SHARE;
+	if (x->max_oos > XI_MAX_OOS)
+		x->max_oos = XI_MAX_OOS;
 	x->nr_regions = (m->config.frames + SPTE_ENTRIES - 1) / SPTE_ENTRIES;
 	x->frame = mmu_mem_alloc(frames_bytes(x));
 	x->region = mmu_mem_alloc(regions_bytes(x));

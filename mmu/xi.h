@@ -31,7 +31,8 @@
 
 #define XI_TOP_PAE 2 /* level of the four directories of a guest that is not in long mode */
 #define XI_ROOTS PAE_PDPTES
-#define XI_MAX_OOS 64 /* tables; the oldest is brought back when there are more */
+#define XI_MAX_OOS 64 /* tables; the oldest is brought back when there are more, */
+#define XI_OOS_SHARE 4 /* or in a small pool when they are this part of it */
 #define XI_MAX_LOOSE 2
 #define XI_NO_FRAME (~UINT64_C(0))
 #define XI_NO_SOURCE (~UINT64_C(0)) /* reserved bits: no register holds it */
@@ -132,6 +133,7 @@ struct xi {
 	uint64_t nr_regions;
 	struct mmu_list lru MMU_GUARDED, oos MMU_GUARDED;
 	unsigned nr_oos MMU_GUARDED;
+	unsigned max_oos; /* see XI_MAX_OOS */
 	/*
 	 * vCPUs, a bit each, whose hardware may know what the shadow no longer says: an
 	 * entry dropped or narrowed (stale), a table entry or a large leaf among them, so that

@@ -78,6 +78,14 @@ static void evict_oldest(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED
 		xi_zap(x, s, false);
 }
 
+/* Has it spages that are in step with it? All of a frame are, or none is. */
+static bool is_in_step(const struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	const struct xi_spage *s = first_table(x, gfn);
+
+	return s && !s->oos;
+}
+
 static void go_oos(struct xi *x, struct xi_spage *s) MMU_LOCKED
 {
 	s->oos = true;
@@ -97,7 +105,7 @@ bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 		xi_count(v, MMU_CNT_UNSHADOW);
 		return true;
 	}
-	if (x->nr_oos >= XI_MAX_OOS)
+	if (x->nr_oos >= x->max_oos)
 		evict_oldest(x, v);
 	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s))
 		go_oos(x, s);
@@ -112,14 +120,15 @@ bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
  */
 static bool born_oos(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s) MMU_LOCKED
 {
-	const struct xi_spage *other = first_table(x, s->key.gfn);
+	uint64_t gfn = s->key.gfn;
 
 	if (s->key.role.level > 1 || !xi_has(x, MMU_OPT_OOS) || !xi_has(x, MMU_OPT_BORN))
 		return false;
-	if (other && !other->oos)
-		return false;
-	if (x->nr_oos >= XI_MAX_OOS)
+	if (x->nr_oos >= x->max_oos && !is_in_step(x, gfn))
 		evict_oldest(x, v);
+	/* Asked once more: the oldest may have been of this frame. */
+	if (is_in_step(x, gfn))
+		return false;
 	go_oos(x, s);
 	return true;
 }

@@ -294,6 +294,26 @@ static void test_oldest_makes_room_for_the_newborn(void **state)
 	guest_born_oos = false;
 }
 
+/* The oldest shadows the very table that the newborn is of, as halves of a table of the 2-level
+ * format do: they stay together. */
+static void test_oldest_is_of_the_newborns_table(void **state)
+{
+	(void)state;
+	guest_born_oos = true;
+	start_leaves();
+	host_writes(T2 + 8 * 7, V(LEAF) | P | U | A, 8);
+	for (unsigned i = 0; summary().oos < 64; i++)
+		cpu_reaches(&g->v, LEAF_VA(i), RD, DATA + V(i));
+	cpu_reaches(&g->v, LEAF_VA(-1), RD, DATA);
+	audit_is_clean();
+	write_leaf(0, 0, (DATA + V(0x80)) | ALL);
+	assert_int_equal(mmu_set_cr3(&g->v, T4), 0);
+	cpu_reaches(&g->v, LEAF_VA(0), RD, DATA + V(0x80));
+	cpu_reaches(&g->v, LEAF_VA(-1), RD, DATA + V(0x80));
+	end();
+	guest_born_oos = false;
+}
+
 /* Between two address spaces that share a half: the other half's entry of both leads to the
  * global tables, which could be used before and are not compared. */
 static void test_shared_global_table_is_not_compared(void **state)
@@ -527,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_empty_table_out_of_sync),
 		cmocka_unit_test(test_reclaim_of_empty_orphans),
 		cmocka_unit_test(test_oldest_makes_room_for_the_newborn),
+		cmocka_unit_test(test_oldest_is_of_the_newborns_table),
 		cmocka_unit_test(test_shared_global_table_is_not_compared),
 		cmocka_unit_test(test_torn_directory_beside_another),
 		cmocka_unit_test(test_root_torn_down_slot_by_slot),
