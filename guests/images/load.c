@@ -3,7 +3,8 @@
  * load - the project's own load, run inside a guest (or anywhere under Linux).
  *
  *     load SECONDS [SEED]   all phases in turn with random sizes and checked contents
- *     load bench            each phase once with a fixed number of units, with TSC ticks
+ *     load bench [PHASE]    each phase (or one, or `smp`: those for several CPUs) once with a
+ *                           fixed number of units, with TSC ticks
  *     load tsc              print the time-stamp counter and the exits so far
  *
  * Exit code 0 when every check held, 1 when one did not, 2 for a usage error.
@@ -73,10 +74,11 @@ static int print_tsc(void)
 }
 
 static void bench_print(const char *name, unsigned units, uint64_t ticks, uint64_t faults,
-			const uint64_t before[MAX_REASONS], const uint64_t after[MAX_REASONS])
+			uint64_t shootdowns, const uint64_t before[MAX_REASONS],
+			const uint64_t after[MAX_REASONS])
 {
 	print("bench: ", name, " units ", dec(units), " ticks ", dec(ticks), " faults ",
-	      dec(faults), " exits", NULL);
+	      dec(faults), " shootdowns ", dec(shootdowns), " exits", NULL);
 	for (unsigned i = 0; i < nr_reasons; i++)
 		print(" ", dec(after[i] - before[i]), NULL);
 	print("\n", NULL);
@@ -84,9 +86,10 @@ static void bench_print(const char *name, unsigned units, uint64_t ticks, uint64
 
 static void bench_run(const char *name, unsigned units, void (*run)(unsigned, uint64_t))
 {
-	uint64_t before[MAX_REASONS], after[MAX_REASONS], faults, start, ticks;
+	uint64_t before[MAX_REASONS], after[MAX_REASONS], faults, shootdowns, start, ticks;
 
 	run(1, 0); /* first-time work is not the phase's: code pages, pools */
+	shootdowns = smp_shootdowns();
 	faults = sys_minor_faults();
 	counters_read(before);
 	start = rdtsc();
@@ -94,7 +97,8 @@ static void bench_run(const char *name, unsigned units, void (*run)(unsigned, ui
 	ticks = rdtsc() - start;
 	counters_read(after);
 	faults = sys_minor_faults() - faults;
-	bench_print(name, units, ticks, faults, before, after);
+	shootdowns = smp_shootdowns() - shootdowns;
+	bench_print(name, units, ticks, faults, shootdowns, before, after);
 }
 
 static void run_nothing(unsigned units, uint64_t salt)
@@ -108,13 +112,19 @@ static bool is_for_us(const struct phase *p)
 	return !p->smp || smp_cpus() > 1;
 }
 
-/* All phases, or the one called `only`. */
+/* By its name, or as one of those for several CPUs. */
+static bool is_called(const struct phase *p, const char *only)
+{
+	return !*only || same(only, p->name) || (p->smp && same(only, "smp"));
+}
+
+/* All phases, or those called `only`. */
 static int bench(const char *only)
 {
 	/* What the measuring itself costs: the host side takes it off every phase. */
 	bench_run("empty", 1, run_nothing);
 	for (unsigned i = 0; i < nr_phases; i++) {
-		if (!is_for_us(&phases[i]) || (only && !same(only, phases[i].name)))
+		if (!is_for_us(&phases[i]) || !is_called(&phases[i], only))
 			continue;
 		if (phase_begin(&phases[i]))
 			break;
@@ -208,10 +218,10 @@ int load_main(int argc, char **argv)
 	if (argc == 2 && same(argv[1], "tsc"))
 		return print_tsc();
 	if ((argc == 2 || argc == 3) && same(argv[1], "bench"))
-		return bench(argv[2]);
+		return bench(argc == 3 ? argv[2] : "");
 	if ((argc == 2 || (argc == 3 && parse_dec(argv[2], &seed))) &&
 	    parse_dec(argv[1], &seconds) && seconds <= SECONDS_MAX)
 		return load((unsigned)seconds, seed);
-	print("usage: /bin/load SECONDS [SEED] | /bin/load bench [PHASE] | /bin/load tsc\n", NULL);
+	print("usage: /bin/load SECONDS [SEED] | /bin/load bench [PHASE|smp] | /bin/load tsc\n", NULL);
 	return 2;
 }

@@ -11,6 +11,8 @@
 #include "guests/images/sys.h"
 
 #define STACK_PAGES 4u
+#define LOCKS_A_UNIT 100u
+#define INTERRUPTS_BYTES 65536u
 #define SPINS 200u /* looks at a word before the CPU is left to others */
 
 static struct {
@@ -18,7 +20,8 @@ static struct {
 	unsigned units;
 	uint64_t salt;
 	unsigned at_gate, gates; /* who has come, and how often all had */
-	uint64_t *page; /* shoot: what is mapped, read and taken away */
+	uint64_t *pages; /* one for each CPU, which are mapped, read and taken away */
+	unsigned futex; /* lock: what nobody waits for */
 	uint64_t tsc, ns; /* time: the latest that anybody has seen */
 	unsigned errors;
 	const char *what; /* of the first error */
@@ -58,9 +61,25 @@ static void gate(void)
 
 /* --- TLB shootdown --------------------------------------------------------------------- */
 
-static uint64_t read_page(void)
+static uint64_t *page_of(unsigned cpu)
 {
-	return __atomic_load_n(team.page, __ATOMIC_SEQ_CST);
+	return team.pages + cpu * (SYS_PAGE / sizeof(uint64_t));
+}
+
+static uint64_t read_page(unsigned cpu)
+{
+	return __atomic_load_n(page_of(cpu), __ATOMIC_SEQ_CST);
+}
+
+static void write_page(unsigned cpu, uint64_t value)
+{
+	__atomic_store_n(page_of(cpu), value, __ATOMIC_SEQ_CST);
+}
+
+static void take_away(unsigned cpu)
+{
+	if (sys_dontneed(page_of(cpu), SYS_PAGE))
+		team_error("madvise", cpu);
 }
 
 /* Everybody has the page in its TLB when the first takes it away; from then on everybody must see
@@ -71,18 +90,45 @@ static void shoot(unsigned cpu)
 		uint64_t value = mix(team.salt + u) | 1;
 
 		if (cpu == 0)
-			__atomic_store_n(team.page, value, __ATOMIC_SEQ_CST);
+			write_page(0, value);
 		gate();
-		if (read_page() != value)
+		if (read_page(0) != value)
 			team_error("another CPU's write is not seen", u);
 		gate();
-		if (cpu == 0 && sys_dontneed(team.page, SYS_PAGE))
-			team_error("madvise", u);
+		if (cpu == 0)
+			take_away(0);
 		gate();
-		if (read_page() != 0)
+		if (read_page(0) != 0)
 			team_error("a page that was taken away is still seen", u);
 		gate();
 	}
+}
+
+static void flush(unsigned cpu)
+{
+	for (unsigned u = 0; u < team.units; u++) {
+		write_page(cpu, mix(team.salt + u) | 1);
+		take_away(cpu);
+		if (read_page(cpu) != 0)
+			team_error("a page of one's own that was taken away is still seen", u);
+	}
+}
+
+/* --- what the kernel does between CPUs -------------------------------------------------- */
+
+/* The lock is that of the futex's hash bucket. */
+static void lock(unsigned cpu)
+{
+	for (unsigned u = 0; u < team.units * LOCKS_A_UNIT; u++)
+		if (!sys_futex_is_not(&team.futex, 1))
+			team_error("futex on CPU", cpu);
+}
+
+static void barrier(unsigned cpu)
+{
+	for (unsigned u = 0; u < team.units; u++)
+		if (!sys_barrier())
+			team_error("membarrier on CPU", cpu);
 }
 
 /* --- time ------------------------------------------------------------------------------ */
@@ -127,7 +173,6 @@ static void member(long cpu)
 		team_error("a thread cannot be pinned to CPU", (uint64_t)cpu);
 	gate();
 	job((unsigned)cpu);
-	gate();
 }
 
 static void run_team(const char *phase, void (*what)(unsigned cpu), unsigned units, uint64_t salt)
@@ -140,8 +185,8 @@ static void run_team(const char *phase, void (*what)(unsigned cpu), unsigned uni
 	team.salt = salt;
 	team.errors = 0;
 	stacks = sys_map(team.cpus * STACK_PAGES * SYS_PAGE);
-	team.page = sys_map(SYS_PAGE);
-	if (!stacks || !team.page) {
+	team.pages = sys_map(team.cpus * SYS_PAGE);
+	if (!stacks || !team.pages) {
 		fail(phase, "no memory for so many threads", team.cpus);
 		return;
 	}
@@ -154,7 +199,7 @@ static void run_team(const char *phase, void (*what)(unsigned cpu), unsigned uni
 	for (unsigned i = 1; i < team.cpus; i++)
 		sys_wait(pid[i], NULL);
 	sys_pin_to_any();
-	sys_unmap(team.page, SYS_PAGE);
+	sys_unmap(team.pages, team.cpus * SYS_PAGE);
 	sys_unmap(stacks, team.cpus * STACK_PAGES * SYS_PAGE);
 	if (team.errors)
 		fail(phase, team.what, (long)team.value);
@@ -170,9 +215,63 @@ unsigned smp_cpus(void)
 	return team.cpus;
 }
 
+/* --- /proc/interrupts: a row an interrupt, a column a CPU -------------------------------- */
+
+static void read_interrupts(char text[INTERRUPTS_BYTES])
+{
+	int fd = (int)sys_open("/proc/interrupts");
+	size_t len = 0;
+	long n;
+
+	while ((n = sys_read(fd, text + len, INTERRUPTS_BYTES - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	sys_close(fd);
+}
+
+static uint64_t sum_of_row(const char *p)
+{
+	uint64_t sum = 0, n = 0;
+
+	for (; *p == ' ' || (*p >= '0' && *p <= '9'); p++) {
+		n = *p == ' ' ? 0 : n * 10 + (uint64_t)(*p - '0');
+		if (p[1] == ' ')
+			sum += n;
+	}
+	return sum;
+}
+
+uint64_t smp_shootdowns(void)
+{
+	static char text[INTERRUPTS_BYTES];
+
+	read_interrupts(text);
+	for (const char *p = text; *p; p++)
+		if (p[0] == 'T' && p[1] == 'L' && p[2] == 'B' && p[3] == ':')
+			return sum_of_row(p + 4);
+	return 0;
+}
+
 void smp_run_shoot(unsigned units, uint64_t salt)
 {
 	run_team("shoot", shoot, units, salt);
+}
+
+void smp_run_flush(unsigned units, uint64_t salt)
+{
+	run_team("flush", flush, units, salt);
+}
+
+void smp_run_lock(unsigned units, uint64_t salt)
+{
+	run_team("lock", lock, units, salt);
+}
+
+void smp_run_barrier(unsigned units, uint64_t salt)
+{
+	if (!sys_barrier_open())
+		fail("barrier", "membarrier", 0);
+	run_team("barrier", barrier, units, salt);
 }
 
 void smp_run_time(unsigned units, uint64_t salt)

@@ -8,9 +8,20 @@
 void smp_open(void); /* before all others: how many CPUs there are */
 unsigned smp_cpus(void);
 
-/* Like phase->run. A unit: one page taken away under the eyes of all CPUs; one look at each clock
- * on each CPU. */
+/* Shootdowns so far: how often a CPU flushed its TLB because another asked it to by an interrupt. */
+uint64_t smp_shootdowns(void);
+
+/*
+ * Like phase->run. A unit of
+ * shoot: one page is taken away under the eyes of all CPUs
+ * flush, lock, barrier: each CPU takes a page of its own away, takes the same spinlock of the
+ *   kernel a hundred times, interrupts all others; nobody waits for anybody but in the kernel
+ * time: one look at each clock on each CPU
+ */
 void smp_run_shoot(unsigned units, uint64_t salt);
+void smp_run_flush(unsigned units, uint64_t salt);
+void smp_run_lock(unsigned units, uint64_t salt);
+void smp_run_barrier(unsigned units, uint64_t salt);
 void smp_run_time(unsigned units, uint64_t salt);
 
 #endif

@@ -4,7 +4,10 @@
  */
 #include "guests/images/sys.h"
 
+#include <asm/errno.h>
 #include <asm/signal.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
@@ -90,6 +93,11 @@ long sys_pipe(int fd[2])
 	return sys5(__NR_pipe, (long)fd, 0, 0, 0, 0);
 }
 
+long sys_open(const char *path)
+{
+	return sys5(__NR_open, (long)path, 0, 0, 0, 0);
+}
+
 long sys_read(int fd, void *p, size_t n)
 {
 	return sys5(__NR_read, fd, (long)p, (long)n, 0, 0);
@@ -168,6 +176,21 @@ long sys_thread(void (*fn)(long arg), long arg, void *stack)
 long sys_dontneed(void *p, size_t bytes)
 {
 	return sys5(__NR_madvise, (long)p, (long)bytes, MADV_DONTNEED, 0, 0);
+}
+
+bool sys_futex_is_not(const unsigned *futex, unsigned value)
+{
+	return sys5(__NR_futex, (long)futex, FUTEX_WAIT_PRIVATE, (long)value, 0, 0) == -EAGAIN;
+}
+
+bool sys_barrier_open(void)
+{
+	return !sys5(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0);
+}
+
+bool sys_barrier(void)
+{
+	return !sys5(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0);
 }
 
 uint64_t sys_now_ns(void)

@@ -145,6 +145,7 @@ void *sys_map(size_t bytes); /* private, anonymous, RW, no huge pages; NULL: fai
 long sys_unmap(void *p, size_t bytes);
 long sys_protect(void *p, size_t bytes, int prot);
 long sys_pipe(int fd[2]);
+long sys_open(const char *path); /* to read */
 long sys_read(int fd, void *p, size_t n);
 long sys_write(int fd, const void *p, size_t n);
 long sys_close(int fd);
@@ -163,6 +164,12 @@ long sys_thread(void (*fn)(long arg), long arg, void *stack);
 
 /* Take the memory away; it is zero when it is touched again. */
 long sys_dontneed(void *p, size_t bytes);
+
+/* The calls of a futex that is not `value` and of membarrier: what they cost by themselves. False:
+ * they did not do what they should. */
+bool sys_futex_is_not(const unsigned *futex, unsigned value);
+bool sys_barrier_open(void); /* before the first of these */
+bool sys_barrier(void); /* on all CPUs that run this program's threads */
 
 /* Page faults so far of this process and of the children that it has waited for, those that
  * needed no input. */

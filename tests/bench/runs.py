@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The runs that the benchmarks are made of: machines under -icount and what they print.
+"""The runs that the benchmarks are made of: machines and what they print.
 
-QEMU runs with -icount shift=0: one instruction is one nanosecond of its clock and one tick
-of a 1 GHz TSC, so two runs agree to a small fraction of a per cent and the speed of this
-machine plays no part. The guest's load program (guests/images/load.c) reads the TSC and
-xihv's exit counters (CPUID leaf 0x40000101) around each phase.
+With one CPU QEMU runs with -icount shift=0: one instruction is one nanosecond of its clock and
+one tick of a 1 GHz TSC, so two runs agree to a small fraction of a per cent and the speed of
+this machine plays no part. With several CPUs the clock is the wall's. The guest's load program
+(guests/images/load.c) reads the TSC and xihv's exit counters (CPUID leaf 0x40000101) around each
+phase.
 """
 
 import re
@@ -19,10 +20,14 @@ from machine import BUILD, ROOT, Qemu, quote_initrd  # noqa: E402
 
 OUT = BUILD / "bench"
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
+# Eight nanoseconds an instruction. Where vCPUs wait for each other for whole time slices, a slice
+# has an eighth of the instructions so: each PAUSE of a waiting loop is slow on QEMU.
+ICOUNT_SLOW = ["-icount", "shift=3,sleep=off"] + ICOUNT[2:]
 DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 LIMIT_SECONDS = 1800
 SHORT_LIMIT_SECONDS = 300
-PHASES = {"empty", "fork", "exec", "map", "mprotect", "pipe", "cow", "sweep", "getppid"}
+PHASES = {"fork", "exec", "map", "mprotect", "pipe", "cow", "sweep", "getppid"}
+SMP_PHASES = {"shoot", "flush", "lock", "barrier", "time"}
 
 # Linux boot protocol: number of 512-byte sectors of the real-mode part behind the first
 SETUP_SECTS = 0x1f1
@@ -42,20 +47,22 @@ def options():
 
 
 class Run:
-    """One boot of the stock guest with xihv.bench: what it printed."""
+    """One boot of the stock guest with xihv.bench: what it printed of these phases."""
 
-    LINE = re.compile(r"bench: (\w+) units (\d+) ticks (\d+) faults (\d+) exits([ \d]*)$", re.M)
+    LINE = re.compile(r"bench: (\w+) units (\d+) ticks (\d+) faults (\d+) shootdowns (\d+) "
+                      r"exits([ \d]*)$", re.M)
 
-    def __init__(self, text):
+    def __init__(self, text, phases):
         m = re.search(r"user space reached, tsc (\d+), exits (\d+)", text)
         self.boot, self.boot_exits = int(m[1]), int(m[2])
-        self.units, self.ticks, self.faults, self.exits = {}, {}, {}, {}
+        self.units, self.ticks, self.faults, self.shootdowns, self.exits = {}, {}, {}, {}, {}
         for m in self.LINE.finditer(text):
             self.units[m[1]] = int(m[2])
             self.ticks[m[1]] = int(m[3])
             self.faults[m[1]] = int(m[4])
-            self.exits[m[1]] = [int(n) for n in m[5].split()]
-        assert set(self.ticks) == PHASES, f"phases that printed figures: {sorted(self.ticks)}"
+            self.shootdowns[m[1]] = int(m[5])
+            self.exits[m[1]] = [int(n) for n in m[6].split()]
+        assert set(self.ticks) == phases | {"empty"}, f"phases that printed figures: {sorted(self.ticks)}"
         self._take_off_measuring()
 
     def _take_off_measuring(self):
@@ -74,6 +81,9 @@ class Run:
     def faults_per_unit(self, phase):
         return self.faults[phase] / self.units[phase]
 
+    def shootdowns_per_unit(self, phase):
+        return self.shootdowns[phase] / self.units[phase]
+
     def total(self):
         return sum(self.ticks.values())
 
@@ -85,30 +95,32 @@ def say(text):
     print(f"bench: {text}", flush=True)
 
 
-def stock_run(name, args):
-    say(f"{name}: boot and phases under -icount (a few minutes at most)")
-    with Qemu(f"bench-{name}", args + ICOUNT, LIMIT_SECONDS) as machine:
+def stock_run(name, args, clock=ICOUNT, phases=PHASES):
+    say(f"{name}: boot and phases{' under -icount' if clock else ''} (a few minutes at most)")
+    with Qemu(f"bench-{name}", args + clock, LIMIT_SECONDS) as machine:
         machine.expect(r"xihv-guest: user space reached", LIMIT_SECONDS)
         machine.expect(r"bench: done, 0 errors", LIMIT_SECONDS)
         machine.wait_end(120)
-        return Run(machine.log())
+        return Run(machine.log(), phases)
 
 
-def bare_args(guest, kernel):
-    return xihv.machine_args(mem=xihv.GUEST_MEM_MIB) + [
+def bare_args(guest, kernel, cpus=1):
+    return xihv.machine_args(mem=xihv.GUEST_MEM_MIB, cpus=cpus) + [
         "-kernel", str(kernel), "-initrd", str(xihv.image("initrd", guest)),
         "-append", "console=ttyS0 xihv.bench"]
 
 
-def run_bare(guest):
-    return stock_run(f"{guest}-bare", bare_args(guest, xihv.image("vmlinuz", guest)))
+def run_bare(guest, cpus=1, **kwargs):
+    return stock_run(f"{guest}-bare", bare_args(guest, xihv.image("vmlinuz", guest), cpus),
+                     **kwargs)
 
 
-def run_xihv(name, words, guest="deb64"):
-    """`words`: of the kernel's module line, such as mmu=xi."""
-    run = stock_run(name, xihv.machine_args() + [
+def run_xihv(name, words, guest="deb64", cpus=1, cmdline="xihv.bench", **kwargs):
+    """`words`: of the kernel's module line, such as mmu=xi; `cpus`: of the host."""
+    modules = xihv.stock_modules(guest, words=words, cmdline=cmdline)
+    run = stock_run(name, xihv.machine_args(cpus=cpus) + [
         "-kernel", str(xihv.ELF), "-append", "idle=poweroff",
-        "-initrd", quote_initrd(xihv.stock_modules(guest, words=words, cmdline="xihv.bench"))])
+        "-initrd", quote_initrd(modules)], **kwargs)
     assert all(len(e) == len(exit_reasons()) for e in run.exits.values()), (
         "xihv's exit counters (CPUID leaf 0x40000101) are not there")
     return run

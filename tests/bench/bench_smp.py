@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""`make bench-smp`: what two vCPUs cost on two CPUs, in wall time, beside the bare machine.
+
+Each stock guest (or those in GUESTS) runs the load's phases on bare QEMU with two CPUs and under
+xihv with two vCPUs on two CPUs, in turn, ROUNDS times. What else this machine does disturbs single
+runs: the table has the ratio of the medians, and the range of the ratios of the rounds, bare being
+1. A shootdown is counted by the guest (/proc/interrupts, TLB): a CPU that flushed its TLB because
+another interrupted it.
+"""
+
+import os
+import sys
+from statistics import median
+
+from runs import OUT, PHASES, ROOT, SMP_PHASES, run_bare, run_xihv, say, xihv
+
+GUESTS = os.environ.get("GUESTS", "").split() or list(xihv.STOCK)
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+CPUS = 2
+WALL = {"clock": [], "phases": PHASES | SMP_PHASES, "cpus": CPUS}
+
+
+def row(phase, bare, under):
+    ratios = [u.per_unit(phase) / b.per_unit(phase) for b, u in zip(bare, under)]
+    b, u = (median(r.per_unit(phase) for r in runs) for runs in (bare, under))
+    shootdowns = [median(r.shootdowns_per_unit(phase) for r in runs) for runs in (bare, under)]
+    exits = median(r.exits_per_unit(phase) for r in under)
+    return (f"{phase:10}{u / b:8.2f}{min(ratios):10.2f} -{max(ratios):6.2f}"
+            + "".join(f"{n:12,.2f}" for n in [*shootdowns, exits]))
+
+
+def check(guest, run):
+    """A shootdown benchmark without shootdowns would be none."""
+    assert run.shootdowns_per_unit("shoot") >= (CPUS - 1) / 2, (
+        f"{guest}: the phase shoot did not shoot down TLBs: {run.shootdowns['shoot']}")
+
+
+def table(guest):
+    bare, under = [], []
+    for i in range(ROUNDS):
+        bare.append(run_bare(guest, **WALL))
+        under.append(run_xihv(f"{guest}-smp", f"vcpus={CPUS}", guest, **WALL))
+        say(f"{guest}: {i + 1} of {ROUNDS} rounds")
+    for r in bare + under:
+        check(guest, r)
+    return [f"Stock {xihv.STOCK[guest]} guest, {CPUS} vCPUs on {CPUS} CPUs: wall time of a unit of "
+            f"work, bare = 1, median of {ROUNDS}",
+            f"{'':10}{'x bare':>8}{'min - max':>18}{'shootdowns':>12}{'under xihv':>12}"
+            f"{'exits':>12}",
+            *(row(p, bare, under) for p in bare[0].ticks), ""]
+
+
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(line for guest in GUESTS for line in table(guest))
+    (OUT / "smp.txt").write_text(text)
+    print("\n" + text)
+    say(f"written to {(OUT / 'smp.txt').relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
