@@ -222,6 +222,7 @@ int load_main(int argc, char **argv)
 	if ((argc == 2 || (argc == 3 && parse_dec(argv[2], &seed))) &&
 	    parse_dec(argv[1], &seconds) && seconds <= SECONDS_MAX)
 		return load((unsigned)seconds, seed);
-	print("usage: /bin/load SECONDS [SEED] | /bin/load bench [PHASE|smp] | /bin/load tsc\n", NULL);
+	print("usage: /bin/load SECONDS [SEED] | /bin/load bench [PHASE|smp] | /bin/load tsc\n",
+	      NULL);
 	return 2;
 }

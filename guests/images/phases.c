@@ -333,8 +333,7 @@ const struct phase phases[] = {
 	{ "getppid", "getppid", 50000, 1000, 0, run_getppid, false },
 	{ "shoot", "page taken away under all CPUs' eyes", 100, 10, 0, smp_run_shoot, true },
 	{ "flush", "each CPU takes a page of its own away", 200, 10, 0, smp_run_flush, true },
-	{ "lock", "each CPU takes one spinlock 100 times", 400, 5, 0, smp_run_lock, true },
-	{ "barrier", "each CPU interrupts all others", 300, 10, 0, smp_run_barrier, true },
+	{ "lock", "each CPU wants the same spinlock", 2000, 50, 0, smp_run_lock, true },
 	{ "time", "look at the TSC and the clock on each CPU", 2000, 500, 0, smp_run_time, true },
 };
 const unsigned nr_phases = sizeof(phases) / sizeof(phases[0]);

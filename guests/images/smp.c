@@ -11,7 +11,7 @@
 #include "guests/images/sys.h"
 
 #define STACK_PAGES 4u
-#define LOCKS_A_UNIT 100u
+#define LOCK_PAGES 256ul
 #define INTERRUPTS_BYTES 65536u
 #define SPINS 200u /* looks at a word before the CPU is left to others */
 
@@ -21,7 +21,7 @@ static struct {
 	uint64_t salt;
 	unsigned at_gate, gates; /* who has come, and how often all had */
 	uint64_t *pages; /* one for each CPU, which are mapped, read and taken away */
-	unsigned futex; /* lock: what nobody waits for */
+	void *table; /* lock: where its pages are */
 	uint64_t tsc, ns; /* time: the latest that anybody has seen */
 	unsigned errors;
 	const char *what; /* of the first error */
@@ -114,21 +114,30 @@ static void flush(unsigned cpu)
 	}
 }
 
-/* --- what the kernel does between CPUs -------------------------------------------------- */
+/* --- a spinlock of the kernel ------------------------------------------------------------ */
 
-/* The lock is that of the futex's hash bucket. */
-static void lock(unsigned cpu)
+/* All in one page table, and of these only the first is there. */
+static void *locked_pages(void)
 {
-	for (unsigned u = 0; u < team.units * LOCKS_A_UNIT; u++)
-		if (!sys_futex_is_not(&team.futex, 1))
-			team_error("futex on CPU", cpu);
+	uintptr_t in = (uintptr_t)team.table + LOCK_PAGES * SYS_PAGE - 1;
+
+	return (void *)(in & ~(LOCK_PAGES * SYS_PAGE - 1));
 }
 
-static void barrier(unsigned cpu)
+static void lock(unsigned cpu)
 {
-	for (unsigned u = 0; u < team.units; u++)
-		if (!sys_barrier())
-			team_error("membarrier on CPU", cpu);
+	uint8_t present[LOCK_PAGES];
+
+	for (unsigned u = 0; u < team.units; u++) {
+		unsigned n = 0;
+
+		if (sys_mincore(locked_pages(), LOCK_PAGES * SYS_PAGE, present))
+			team_error("mincore on CPU", cpu);
+		for (unsigned i = 0; i < LOCK_PAGES; i++)
+			n += present[i] & 1;
+		if (n != 1 || !(present[0] & 1))
+			team_error("mincore: pages that are there, not one", n);
+	}
 }
 
 /* --- time ------------------------------------------------------------------------------ */
@@ -264,14 +273,14 @@ void smp_run_flush(unsigned units, uint64_t salt)
 
 void smp_run_lock(unsigned units, uint64_t salt)
 {
+	team.table = sys_map(2 * LOCK_PAGES * SYS_PAGE);
+	if (!team.table) {
+		fail("lock", "no memory", 0);
+		return;
+	}
+	*(volatile uint8_t *)locked_pages() = 1;
 	run_team("lock", lock, units, salt);
-}
-
-void smp_run_barrier(unsigned units, uint64_t salt)
-{
-	if (!sys_barrier_open())
-		fail("barrier", "membarrier", 0);
-	run_team("barrier", barrier, units, salt);
+	sys_unmap(team.table, 2 * LOCK_PAGES * SYS_PAGE);
 }
 
 void smp_run_time(unsigned units, uint64_t salt)

@@ -14,14 +14,14 @@ uint64_t smp_shootdowns(void);
 /*
  * Like phase->run. A unit of
  * shoot: one page is taken away under the eyes of all CPUs
- * flush, lock, barrier: each CPU takes a page of its own away, takes the same spinlock of the
- *   kernel a hundred times, interrupts all others; nobody waits for anybody but in the kernel
+ * flush, lock: each CPU takes a page of its own away; each asks for the state of the same pages,
+ *   of which the kernel goes through a table under a spinlock. Nobody waits for anybody but in
+ *   the kernel
  * time: one look at each clock on each CPU
  */
 void smp_run_shoot(unsigned units, uint64_t salt);
 void smp_run_flush(unsigned units, uint64_t salt);
 void smp_run_lock(unsigned units, uint64_t salt);
-void smp_run_barrier(unsigned units, uint64_t salt);
 void smp_run_time(unsigned units, uint64_t salt);
 
 #endif

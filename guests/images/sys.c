@@ -4,10 +4,7 @@
  */
 #include "guests/images/sys.h"
 
-#include <asm/errno.h>
 #include <asm/signal.h>
-#include <linux/futex.h>
-#include <linux/membarrier.h>
 #include <linux/mman.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
@@ -178,19 +175,9 @@ long sys_dontneed(void *p, size_t bytes)
 	return sys5(__NR_madvise, (long)p, (long)bytes, MADV_DONTNEED, 0, 0);
 }
 
-bool sys_futex_is_not(const unsigned *futex, unsigned value)
+long sys_mincore(const void *p, size_t bytes, uint8_t *present)
 {
-	return sys5(__NR_futex, (long)futex, FUTEX_WAIT_PRIVATE, (long)value, 0, 0) == -EAGAIN;
-}
-
-bool sys_barrier_open(void)
-{
-	return !sys5(__NR_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0);
-}
-
-bool sys_barrier(void)
-{
-	return !sys5(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0);
+	return sys5(__NR_mincore, (long)p, (long)bytes, (long)present, 0, 0);
 }
 
 uint64_t sys_now_ns(void)

@@ -165,11 +165,8 @@ long sys_thread(void (*fn)(long arg), long arg, void *stack);
 /* Take the memory away; it is zero when it is touched again. */
 long sys_dontneed(void *p, size_t bytes);
 
-/* The calls of a futex that is not `value` and of membarrier: what they cost by themselves. False:
- * they did not do what they should. */
-bool sys_futex_is_not(const unsigned *futex, unsigned value);
-bool sys_barrier_open(void); /* before the first of these */
-bool sys_barrier(void); /* on all CPUs that run this program's threads */
+/* Which pages are there: a byte each, bit 0 set. */
+long sys_mincore(const void *p, size_t bytes, uint8_t *present);
 
 /* Page faults so far of this process and of the children that it has waited for, those that
  * needed no input. */

@@ -27,7 +27,7 @@ DEBUG_EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
 LIMIT_SECONDS = 1800
 SHORT_LIMIT_SECONDS = 300
 PHASES = {"fork", "exec", "map", "mprotect", "pipe", "cow", "sweep", "getppid"}
-SMP_PHASES = {"shoot", "flush", "lock", "barrier", "time"}
+SMP_PHASES = {"shoot", "flush", "lock", "time"}
 
 # Linux boot protocol: number of 512-byte sectors of the real-mode part behind the first
 SETUP_SECTS = 0x1f1

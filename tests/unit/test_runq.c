@@ -185,6 +185,26 @@ static void start_signals_are_a_reason(void **state)
 	assert_ptr_equal(turn(0, 0), &vcpus[2]);
 }
 
+/* One that is started late does not catch up with all that its starter has run. */
+static void a_start_brings_little_credit(void **state)
+{
+	uint64_t before;
+
+	(void)state;
+	vcpus[1].state = VCPU_OFF;
+	make_runnable(1);
+	for (unsigned i = 0; i < 100; i++)
+		turn(0, 10 * MS);
+	before = vcpus[0].runtime;
+	vcpus[1].sipi_pending = true;
+	assert_ptr_equal(turn(0, 0), &vcpus[1]);
+	vcpus[1].sipi_pending = false;
+	vcpus[1].state = VCPU_RUNNABLE;
+	for (unsigned i = 0; i < 4; i++)
+		turn(0, 10 * MS);
+	assert_true(vcpus[0].runtime > before);
+}
+
 static void whoever_has_it_is_kicked(void **state)
 {
 	(void)state;
@@ -273,6 +293,7 @@ int main(void)
 		T(a_vcpu_moves_when_it_lags),
 		T(a_sleeper_saves_little),
 		T(start_signals_are_a_reason),
+		T(a_start_brings_little_credit),
 		T(whoever_has_it_is_kicked),
 		T(who_sleeps_is_woken),
 		T(two_wake_ups_wake_two),
