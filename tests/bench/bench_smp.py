@@ -53,9 +53,12 @@ def table(guest):
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(line for guest in GUESTS for line in table(guest))
+    text = ""
+    for guest in GUESTS:
+        lines = "\n".join(table(guest))
+        print("\n" + lines, flush=True)
+        text += lines
     (OUT / "smp.txt").write_text(text)
-    print("\n" + text)
     say(f"written to {(OUT / 'smp.txt').relative_to(ROOT)}")
     return 0
 
