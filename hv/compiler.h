@@ -18,8 +18,9 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define ALIGN_UP(x, a) (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define always_inline inline __attribute__((always_inline))
 /* Of a function that more than one back end calls at each exit: the linker puts it into each. */
-#define inline_at_link inline __attribute__((always_inline))
+#define inline_at_link always_inline
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 
 #endif

@@ -45,6 +45,12 @@ struct segment {
 	uint64_t base;
 };
 
+/* GDTR, IDTR. */
+struct descriptor_table {
+	uint64_t base;
+	uint16_t limit;
+};
+
 /* The general state that an instruction changes; the vCPU embeds it. */
 struct cpu_regs {
 	uint64_t gpr[NR_GPRS];
@@ -85,6 +91,7 @@ struct insn {
 	uint8_t scale;
 	int64_t disp; /* or the address of a MOV with a memory offset */
 	uint64_t imm; /* sign-extended where the instruction does that */
+	uint16_t sel; /* of a far pointer; its offset is imm */
 	uint8_t src_size; /* movzx, movsx: bytes of the source */
 	const struct insn_desc *desc; /* row of the scope table */
 };
@@ -107,6 +114,11 @@ struct emul_ops {
 	enum emul_result (*io_in)(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t *val);
 	enum emul_result (*io_out)(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t val);
 	void (*get_segment)(struct emul_ctx *c, enum seg s, struct segment *out);
+	void (*set_segment)(struct emul_ctx *c, enum seg s, const struct segment *in);
+	void (*get_tables)(struct emul_ctx *c, struct descriptor_table *gdt,
+			   struct descriptor_table *idt);
+	void (*set_tables)(struct emul_ctx *c, const struct descriptor_table *gdt,
+			   const struct descriptor_table *idt);
 };
 
 struct emul_ctx {
@@ -115,7 +127,13 @@ struct emul_ctx {
 	uint8_t mode; /* 2, 4, 8: default code size (8: 64-bit mode) */
 	uint8_t cpl;
 	bool protected_mode; /* CR0.PE, not vm86: segment types are checked, not only limits */
+	bool long_mode; /* EFER.LMA */
 	bool la57; /* CR4.LA57: canonical means 57 bits, else 48 */
+	/* For the memory operations: this access is to a descriptor table, a supervisor's whatever
+	 * the CPL (SDM Vol. 3A 4.6.1). */
+	bool implicit;
+	/* Set by STI, MOV SS and POP SS, whose end begins an interrupt shadow. */
+	bool sti_shadow, ss_shadow;
 	struct emul_fault fault;
 };
 
@@ -142,8 +160,15 @@ must_check enum emul_result emul_locate(struct emul_ctx *c, const struct insn *i
  * Execute one instruction that was decoded for c->mode, or a bounded number of iterations of
  * a REP form: EMUL_OK with rip still at it means that it is not done. Completed iterations
  * stay when a later one faults. RFLAGS.TF, RF and the interrupt shadow are the caller's;
- * so are instructions that the scope table only decodes: EMUL_UNHANDLED.
+ * so are instructions that the scope table only decodes: EMUL_UNHANDLED, as for what it says
+ * that is executed elsewhere only, and for a change of privilege, a gate or a task.
  */
 must_check enum emul_result emul_execute(struct emul_ctx *c, const struct insn *insn);
+
+/*
+ * Deliver an interrupt or exception as real mode does, by the table at IDTR (SDM Vol. 3B
+ * 20.1.4). EMUL_FAULT: that faults itself, nothing has changed.
+ */
+must_check enum emul_result emul_real_interrupt(struct emul_ctx *c, uint8_t vector);
 
 #endif

@@ -8,7 +8,6 @@
 #include "hv/emul_table.h"
 #include "hv/errno.h"
 
-#define always_inline inline __attribute__((always_inline))
 #define never_inline __attribute__((noinline))
 
 #define REX_B 1
@@ -227,6 +226,13 @@ static inline bool decode_imm(struct cursor *c, struct insn *o, unsigned k)
 		return next_signed(c, MIN(o->op_size, 4), (int64_t *)&o->imm);
 	case OPN_IMMV:
 		return next_signed(c, o->op_size, (int64_t *)&o->imm);
+	case OPN_PTR:
+		if (!next_signed(c, MIN(o->op_size, 4), (int64_t *)&o->imm) ||
+		    !next_signed(c, sizeof(o->sel), &v))
+			return false;
+		o->imm &= o->op_size == 2 ? UINT16_MAX : UINT32_MAX;
+		o->sel = (uint16_t)v;
+		return true;
 	default: /* OPN_MOFFS */
 		o->mod = 0;
 		return next_signed(c, o->addr_size, &o->disp);
@@ -286,7 +292,8 @@ static int check_form(struct insn *o, const struct prefixes *p, uint32_t flags)
 	} else if (flags & IF_ONLY64) {
 		return -ENOTSUP;
 	}
-	if ((flags & IF_SREG) && (o->reg & 7) > SEG_GS)
+	if ((flags & IF_SREG) &&
+	    ((o->reg & 7) > SEG_GS || (o->op == INSN_MOV_TO_SREG && (o->reg & 7) == SEG_CS)))
 		return -EINVAL;
 	if (!p->lock || ((flags & IF_LOCK) && o->mod != 3))
 		return 0;

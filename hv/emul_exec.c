@@ -266,10 +266,20 @@ static enum emul_result exec_simple(struct exec *x)
 	return EMUL_OK;
 }
 
+/* What the table says of where it is executed. */
+static bool executed_here(const struct emul_ctx *c, uint32_t flags)
+{
+	if ((flags & IF_REAL) && (c->protected_mode || (c->regs->rflags & RFLAGS_VM)))
+		return false;
+	return !(flags & IF_LEGACY) || c->mode != 8;
+}
+
 enum emul_result emul_execute(struct emul_ctx *c, const struct insn *insn)
 {
 	struct exec x = { .c = c, .i = insn, .r = *c->regs };
 
+	if (unlikely(!executed_here(c, insn->desc->flags)))
+		return EMUL_UNHANDLED;
 	switch (insn->op) {
 	case INSN_CMPXCHG:
 		return finish_if(&x, exec_cmpxchg(&x));
@@ -297,6 +307,12 @@ enum emul_result emul_execute(struct emul_ctx *c, const struct insn *insn)
 		return emul_exec_flow(&x);
 	case INSN_MOVS ... INSN_OUTS:
 		return emul_exec_string(&x);
+	case INSN_MOV_TO_SREG ... INSN_LGS:
+		return emul_exec_segment(&x);
+	case INSN_FAR_JMP ... INSN_INTO:
+		return emul_exec_far(&x);
+	case INSN_CLI ... INSN_LTR:
+		return emul_exec_system(&x);
 	case INSN_ADD ... INSN_IMUL:
 	case INSN_BT ... INSN_BSWAP:
 	case INSN_XCHG:

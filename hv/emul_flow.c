@@ -7,8 +7,6 @@
 #define OPCODE_LOOPNE 0xe0
 #define OPCODE_LOOPE 0xe1
 
-#define IOPL_SHIFT 12
-
 /* Stack address size: SS.B, and 64-bit mode's (SDM Vol. 1 6.2.3, 6.2.5). */
 static unsigned stack_size(struct exec *x)
 {
@@ -31,7 +29,26 @@ static enum emul_result push(struct exec *x, uint64_t v, unsigned size)
 	return res;
 }
 
-static enum emul_result pop(struct exec *x, uint64_t *v, unsigned size)
+enum emul_result emul_push_all(struct exec *x, const uint64_t *v, unsigned n, unsigned size)
+{
+	unsigned width = stack_size(x);
+	uint64_t sp = x->r.gpr[REG_RSP], la[EMUL_PUSH_MAX];
+	enum emul_result res = EMUL_OK;
+
+	for (unsigned i = 0; i < n && res == EMUL_OK; i++) {
+		sp = (sp - size) & size_mask(width);
+		res = emul_linear(x, SEG_SS, sp, size, true, &la[i]);
+		if (res == EMUL_OK)
+			res = x->c->ops->check_write(x->c, la[i], size);
+	}
+	for (unsigned i = 0; i < n && res == EMUL_OK; i++)
+		res = x->c->ops->write(x->c, la[i], &v[i], size);
+	if (res == EMUL_OK)
+		emul_set_addr_reg(x, REG_RSP, width, sp);
+	return res;
+}
+
+enum emul_result emul_pop(struct exec *x, uint64_t *v, unsigned size)
 {
 	unsigned width = stack_size(x);
 	uint64_t sp = addr_reg(x, REG_RSP, width);
@@ -56,7 +73,7 @@ static enum emul_result exec_pop(struct exec *x)
 {
 	const struct insn *i = x->i;
 	uint64_t v;
-	enum emul_result res = pop(x, &v, i->op_size);
+	enum emul_result res = emul_pop(x, &v, i->op_size);
 
 	if (res != EMUL_OK)
 		return res;
@@ -66,15 +83,15 @@ static enum emul_result exec_pop(struct exec *x)
 	return EMUL_OK;
 }
 
-static unsigned iopl(const struct exec *x)
+void emul_drop_stack(struct exec *x, uint64_t bytes)
 {
-	return (x->r.rflags & RFLAGS_IOPL) >> IOPL_SHIFT;
+	emul_set_addr_reg(x, REG_RSP, stack_size(x), x->r.gpr[REG_RSP] + bytes);
 }
 
 /* SDM Vol. 2B, PUSHF: VM and RF are pushed as 0. */
 static enum emul_result exec_pushf(struct exec *x)
 {
-	if ((x->r.rflags & RFLAGS_VM) && iopl(x) < 3)
+	if (in_vm86(x) && iopl(x) < 3)
 		return emul_fault(x, VEC_GP);
 	return push(x, x->r.rflags & ~(RFLAGS_VM | RFLAGS_RF), x->i->op_size);
 }
@@ -86,7 +103,7 @@ static uint64_t popf_mask(const struct exec *x)
 
 	if (x->i->op_size >= 4)
 		mask |= RFLAGS_RF | RFLAGS_AC | RFLAGS_ID;
-	if (x->r.rflags & RFLAGS_VM)
+	if (in_vm86(x))
 		return mask | RFLAGS_IF;
 	if (x->c->cpl == 0)
 		mask |= RFLAGS_IOPL;
@@ -100,9 +117,9 @@ static enum emul_result exec_popf(struct exec *x)
 	uint64_t mask = popf_mask(x), v;
 	enum emul_result res;
 
-	if ((x->r.rflags & RFLAGS_VM) && iopl(x) < 3)
+	if (in_vm86(x) && iopl(x) < 3)
 		return emul_fault(x, VEC_GP);
-	res = pop(x, &v, x->i->op_size);
+	res = emul_pop(x, &v, x->i->op_size);
 	if (res == EMUL_OK)
 		x->r.rflags = (x->r.rflags & ~mask) | (v & mask & ~RFLAGS_RF);
 	return res;
@@ -115,10 +132,32 @@ static enum emul_result exec_leave(struct exec *x)
 	enum emul_result res;
 
 	emul_set_addr_reg(x, REG_RSP, width, x->r.gpr[REG_RBP]);
-	res = pop(x, &v, x->i->op_size);
+	res = emul_pop(x, &v, x->i->op_size);
 	if (res == EMUL_OK)
 		emul_set_addr_reg(x, REG_RBP, x->i->op_size, v);
 	return res;
+}
+
+/* rAX to rDI in encoding order; rSP as it was. */
+static enum emul_result exec_pusha(struct exec *x)
+{
+	return emul_push_all(x, x->r.gpr, REG_RDI + 1, x->i->op_size);
+}
+
+static enum emul_result exec_popa(struct exec *x)
+{
+	unsigned size = x->i->op_size;
+
+	for (int reg = REG_RDI; reg >= REG_RAX; reg--) {
+		uint64_t v;
+		enum emul_result res = emul_pop(x, &v, size);
+
+		if (res != EMUL_OK)
+			return res;
+		if (reg != REG_RSP)
+			emul_set_addr_reg(x, reg, size, v);
+	}
+	return EMUL_OK;
 }
 
 enum emul_result emul_exec_stack(struct exec *x)
@@ -138,6 +177,12 @@ enum emul_result emul_exec_stack(struct exec *x)
 	case INSN_POPF:
 		res = exec_popf(x);
 		break;
+	case INSN_PUSHA:
+		res = exec_pusha(x);
+		break;
+	case INSN_POPA:
+		res = exec_popa(x);
+		break;
 	default:
 		res = exec_leave(x);
 		break;
@@ -145,12 +190,12 @@ enum emul_result emul_exec_stack(struct exec *x)
 	return res == EMUL_OK ? emul_finish(x) : res;
 }
 
-static uint64_t next_rip(const struct exec *x)
+uint64_t emul_next_rip(const struct exec *x)
 {
 	return (x->r.rip + x->i->len) & size_mask(x->c->mode == 8 ? 8 : 4);
 }
 
-static enum emul_result finish_at(struct exec *x, uint64_t rip)
+enum emul_result emul_finish_at(struct exec *x, uint64_t rip)
 {
 	x->r.rip = rip;
 	*x->c->regs = x->r;
@@ -159,7 +204,7 @@ static enum emul_result finish_at(struct exec *x, uint64_t rip)
 
 enum emul_result emul_finish(struct exec *x)
 {
-	return finish_at(x, next_rip(x));
+	return emul_finish_at(x, emul_next_rip(x));
 }
 
 /* The target is checked before the branch is taken (SDM Vol. 2A, CALL, JMP, Jcc). */
@@ -179,12 +224,12 @@ static enum emul_result branch(struct exec *x, uint64_t rip)
 
 	rip &= size_mask(x->i->op_size);
 	res = check_target(x, rip);
-	return res == EMUL_OK ? finish_at(x, rip) : res;
+	return res == EMUL_OK ? emul_finish_at(x, rip) : res;
 }
 
 static enum emul_result branch_if(struct exec *x, bool taken)
 {
-	return taken ? branch(x, next_rip(x) + x->i->imm) : emul_finish(x);
+	return taken ? branch(x, emul_next_rip(x) + x->i->imm) : emul_finish(x);
 }
 
 /* Target of CALL and JMP: relative, or the operand's value. */
@@ -194,7 +239,7 @@ static enum emul_result branch_target(struct exec *x, uint64_t *rip)
 
 	if (k == OPN_RM)
 		return emul_read_operand(x, k, x->i->op_size, rip);
-	*rip = next_rip(x) + x->i->imm;
+	*rip = emul_next_rip(x) + x->i->imm;
 	return EMUL_OK;
 }
 
@@ -208,8 +253,8 @@ static enum emul_result exec_call(struct exec *x)
 	rip &= size_mask(x->i->op_size);
 	res = check_target(x, rip);
 	if (res == EMUL_OK)
-		res = push(x, next_rip(x), x->i->op_size);
-	return res == EMUL_OK ? finish_at(x, rip) : res;
+		res = push(x, emul_next_rip(x), x->i->op_size);
+	return res == EMUL_OK ? emul_finish_at(x, rip) : res;
 }
 
 static enum emul_result exec_jmp(struct exec *x)
@@ -222,13 +267,12 @@ static enum emul_result exec_jmp(struct exec *x)
 
 static enum emul_result exec_ret(struct exec *x)
 {
-	unsigned width = stack_size(x);
 	uint64_t rip;
-	enum emul_result res = pop(x, &rip, x->i->op_size);
+	enum emul_result res = emul_pop(x, &rip, x->i->op_size);
 
 	if (res != EMUL_OK)
 		return res;
-	emul_set_addr_reg(x, REG_RSP, width, x->r.gpr[REG_RSP] + x->i->imm);
+	emul_drop_stack(x, x->i->imm);
 	return branch(x, rip);
 }
 

@@ -12,6 +12,15 @@
 #include "hv/x86.h"
 
 #define RFLAGS_ARITH (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+#define RFLAGS_IOPL_SHIFT 12
+
+/* Types of code and data segments (SDM Vol. 3A 3.4.5.1, table 3-1) */
+#define TYPE_CODE BIT(3)
+#define TYPE_EXPAND_DOWN BIT(2) /* data */
+#define TYPE_CONFORMING BIT(2) /* code */
+#define TYPE_WRITABLE BIT(1) /* data */
+#define TYPE_READABLE BIT(1) /* code */
+#define TYPE_ACCESSED BIT(0)
 
 struct exec {
 	struct emul_ctx *c;
@@ -34,6 +43,16 @@ static inline int64_t sign_extend(uint64_t v, unsigned size)
 	return (int64_t)(v << shift) >> shift;
 }
 
+static inline unsigned iopl(const struct exec *x)
+{
+	return (x->r.rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+
+static inline bool in_vm86(const struct exec *x)
+{
+	return x->r.rflags & RFLAGS_VM;
+}
+
 static inline bool is_memory(const struct insn *i)
 {
 	return i->mod != 3;
@@ -51,15 +70,15 @@ static inline uint64_t addr_reg(const struct exec *x, unsigned reg, unsigned add
 }
 void emul_set_addr_reg(struct exec *x, unsigned reg, unsigned addr_size, uint64_t v);
 
-/* Make `vector` (with error code 0 where it has one) the instruction's outcome. */
+/* Make `vector` (with error code 0 where it has one) the instruction's outcome; or with the
+ * selector that is to blame. */
 enum emul_result emul_fault(struct exec *x, unsigned vector);
+enum emul_result emul_fault_selector(struct exec *x, unsigned vector, uint16_t sel);
 
 /* Segmentation (emul_mem.c): EMUL_OK and the linear address, or EMUL_FAULT. */
 must_check enum emul_result emul_linear(struct exec *x, unsigned seg, uint64_t off, unsigned size,
 					bool write, uint64_t *la);
 bool emul_canonical(const struct emul_ctx *c, uint64_t la);
-
-/* Offset of the memory operand in its segment. */
 
 must_check enum emul_result emul_load(struct exec *x, unsigned seg, uint64_t off, unsigned size,
 				      uint64_t *v);
@@ -91,7 +110,44 @@ must_check enum emul_result emul_exec_string(struct exec *x);
 must_check enum emul_result emul_exec_flow(struct exec *x);
 must_check enum emul_result emul_exec_stack(struct exec *x);
 
-/* Commit: the copy becomes the state, rip goes behind the instruction. */
+must_check enum emul_result emul_exec_segment(struct exec *x);
+must_check enum emul_result emul_exec_far(struct exec *x);
+must_check enum emul_result emul_exec_system(struct exec *x);
+
+/* The stack (emul_flow.c). push_all: `n` values of `size` bytes, the first one deepest; nothing is
+ * written unless all of it can be. */
+#define EMUL_PUSH_MAX 8
+must_check enum emul_result emul_push_all(struct exec *x, const uint64_t *v, unsigned n,
+					  unsigned size);
+must_check enum emul_result emul_pop(struct exec *x, uint64_t *v, unsigned size);
+void emul_drop_stack(struct exec *x, uint64_t bytes);
+
+/* Descriptors (emul_segment.c). What `sel` loads into a data segment register, SS, or CS by a far
+ * branch to `rip` without a change of privilege: EMUL_OK and *out, EMUL_FAULT or
+ * EMUL_UNHANDLED. */
+must_check enum emul_result emul_load_data(struct exec *x, enum seg s, uint16_t sel,
+					   struct segment *out);
+must_check enum emul_result emul_load_code(struct exec *x, uint16_t sel, uint64_t rip,
+					   bool is_return, struct segment *out);
+/* LDTR, TR; `sel` is not null. */
+must_check enum emul_result emul_load_system(struct exec *x, enum seg s, uint16_t sel,
+					     struct segment *out);
+
+/* A slot of the stack with a selector; the memory operand of a far branch, LSS, LFS, LGS. */
+must_check enum emul_result emul_pop_selector(struct exec *x, uint16_t *sel);
+must_check enum emul_result emul_load_pointer(struct exec *x, uint64_t *offset, uint16_t *sel);
+
+static inline bool is_null_selector(uint16_t sel)
+{
+	return sel < 4;
+}
+
+/* A memory operation of a descriptor table. */
+must_check enum emul_result emul_read_table(struct exec *x, uint64_t la, void *buf, unsigned size);
+
+/* Commit: the copy becomes the state, rip goes behind the instruction, or to `rip`. */
 enum emul_result emul_finish(struct exec *x);
+enum emul_result emul_finish_at(struct exec *x, uint64_t rip);
+uint64_t emul_next_rip(const struct exec *x);
 
 #endif

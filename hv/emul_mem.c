@@ -6,11 +6,6 @@
 #include "hv/emul_internal.h"
 #include "hv/string.h"
 
-/* SDM Vol. 3A 3.4.5.1, table 3-1 */
-#define TYPE_CODE BIT(3)
-#define TYPE_EXPAND_DOWN BIT(2) /* data */
-#define TYPE_WRITABLE BIT(1) /* data; of code: readable */
-
 /* Other vCPUs may win that often before the guest is let run, so that an exit ends (I14). */
 #define ATOMIC_TRIES 64
 
@@ -43,7 +38,18 @@ enum emul_result emul_fault(struct exec *x, unsigned vector)
 
 	x->c->fault = (struct emul_fault){
 		.vector = vector,
-		.has_error = coded && (x->c->protected_mode || (x->r.rflags & RFLAGS_VM)),
+		.has_error = coded && (x->c->protected_mode || in_vm86(x)),
+	};
+	return EMUL_FAULT;
+}
+
+/* SDM Vol. 3A 6.13 */
+enum emul_result emul_fault_selector(struct exec *x, unsigned vector, uint16_t sel)
+{
+	x->c->fault = (struct emul_fault){
+		.vector = vector,
+		.has_error = true,
+		.error = sel & ~SEL_RPL,
 	};
 	return EMUL_FAULT;
 }
@@ -70,7 +76,7 @@ static bool access_allowed(const struct segment *s, bool write)
 	if (s->attr & SEG_UNUSABLE)
 		return false;
 	if (s->attr & TYPE_CODE)
-		return !write && (s->attr & TYPE_WRITABLE);
+		return !write && (s->attr & TYPE_READABLE);
 	return !write || (s->attr & TYPE_WRITABLE);
 }
 

@@ -5,21 +5,18 @@
  *
  * vm->lock is held around each device access, not around the instruction.
  */
+#include "hv/emulate.h"
+
 #include "hv/cpu.h"
-#include "hv/emul.h"
 #include "hv/emul_table.h"
 #include "hv/exit_handlers.h"
 #include "hv/guest_io.h"
+#include "hv/line.h"
 #include "hv/page.h"
 #include "hv/print.h"
 #include "hv/string.h"
 #include "hv/vendor.h"
 #include "hv/vm.h"
-
-struct vcpu_emul {
-	struct emul_ctx ctx;
-	struct vcpu *v;
-};
 
 static struct vcpu *to_vcpu(struct emul_ctx *c)
 {
@@ -34,9 +31,9 @@ static enum emul_result resolve(struct emul_ctx *c, uint64_t la, unsigned access
 	struct mmu_fault fault;
 	struct p2m_entry e;
 
-	if (c->cpl == 3)
+	if (c->cpl == 3 && !c->implicit)
 		access |= MMU_ACC_USER;
-	else if (v->regs.rflags & RFLAGS_AC)
+	else if ((v->regs.rflags & RFLAGS_AC) && !c->implicit)
 		access |= MMU_ACC_AC;
 	*ram = NULL;
 	switch (mmu_translate(&v->mmu, GVA(la), access, &fault)) {
@@ -252,6 +249,23 @@ static void emul_get_segment(struct emul_ctx *c, enum seg s, struct segment *out
 	vendor->get_segment(to_vcpu(c), s, out);
 }
 
+static void emul_set_segment(struct emul_ctx *c, enum seg s, const struct segment *in)
+{
+	vendor->set_segment(to_vcpu(c), s, in);
+}
+
+static void emul_get_tables(struct emul_ctx *c, struct descriptor_table *gdt,
+			    struct descriptor_table *idt)
+{
+	vendor->get_tables(to_vcpu(c), gdt, idt);
+}
+
+static void emul_set_tables(struct emul_ctx *c, const struct descriptor_table *gdt,
+			    const struct descriptor_table *idt)
+{
+	vendor->set_tables(to_vcpu(c), gdt, idt);
+}
+
 static const struct emul_ops ops = {
 	.read = emul_read,
 	.write = emul_write,
@@ -260,9 +274,12 @@ static const struct emul_ops ops = {
 	.io_in = emul_io_in,
 	.io_out = emul_io_out,
 	.get_segment = emul_get_segment,
+	.set_segment = emul_set_segment,
+	.get_tables = emul_get_tables,
+	.set_tables = emul_set_tables,
 };
 
-static void inject(struct vcpu *v, const struct emul_fault *f)
+void vcpu_emul_inject(struct vcpu *v, const struct emul_fault *f)
 {
 	if (f->vector == VEC_PF)
 		vcpu_inject_pf(v, f->cr2, f->error);
@@ -279,7 +296,7 @@ static const char *what_is_at(struct vcpu *v, gpa_t gpa)
 	return iobus_claims(&v->vm->mmio, gpa.v) ? "a device" : "no memory";
 }
 
-static void kill_with_bytes(struct vcpu *v, gpa_t gpa)
+void vcpu_kill_outside_scope(struct vcpu *v, const char *where)
 {
 	uint8_t b[8] = { 0 };
 	struct vcpu_emul e = { .ctx = { .ops = &ops, .regs = &v->regs, .cpl = 0 }, .v = v };
@@ -288,13 +305,21 @@ static void kill_with_bytes(struct vcpu *v, gpa_t gpa)
 	if (emul_read(&e.ctx, vendor->get_linear_rip(v, &mode), b, sizeof(b)) != EMUL_OK)
 		memset(b, 0, sizeof(b));
 	vm_kill(v,
-		"an instruction that the emulator lacks at guest physical 0x%llx (%s), bytes "
-		"%02x %02x %02x %02x %02x %02x %02x %02x",
-		(unsigned long long)gpa.v, what_is_at(v, gpa), b[0], b[1], b[2], b[3], b[4], b[5],
-		b[6], b[7]);
+		"an instruction that the emulator lacks %s, bytes %02x %02x %02x %02x %02x %02x "
+		"%02x %02x",
+		where, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
 }
 
-static struct vcpu_emul context(struct vcpu *v)
+static void kill_at(struct vcpu *v, gpa_t gpa)
+{
+	struct line where = { .len = 0 };
+
+	line_add(&where, "at guest physical 0x%llx (%s)", (unsigned long long)gpa.v,
+		 what_is_at(v, gpa));
+	vcpu_kill_outside_scope(v, where.text);
+}
+
+struct vcpu_emul vcpu_emul_context(struct vcpu *v)
 {
 	return (struct vcpu_emul){
 		.ctx = {
@@ -303,6 +328,7 @@ static struct vcpu_emul context(struct vcpu *v)
 			.mode = vendor->get_mode(v),
 			.cpl = vendor->get_cpl(v),
 			.protected_mode = (v->cr0 & CR0_PE) && !(v->regs.rflags & RFLAGS_VM),
+			.long_mode = vcpu_long_mode(v),
 			.la57 = v->cr4 & CR4_LA57,
 		},
 		.v = v,
@@ -313,7 +339,7 @@ static struct vcpu_emul context(struct vcpu *v)
 static bool accessed(struct vcpu *v, const struct vcpu_emul *e, enum emul_result r)
 {
 	if (r == EMUL_FAULT)
-		inject(v, &e->ctx.fault);
+		vcpu_emul_inject(v, &e->ctx.fault);
 	return r == EMUL_OK;
 }
 
@@ -335,7 +361,7 @@ static enum emul_result write_msw(struct vcpu_emul *e, const struct insn *insn, 
 
 void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn)
 {
-	struct vcpu_emul e = context(v);
+	struct vcpu_emul e = vcpu_emul_context(v);
 	uint16_t msw = v->regs.gpr[insn->rm];
 
 	if (insn->mod == 3 || accessed(v, &e, read_msw(&e, insn, &msw)))
@@ -345,7 +371,7 @@ void vcpu_emulate_lmsw(struct vcpu *v, const struct insn *insn)
 /* To memory 16 bits, to a register as many as the operand size says (SDM Vol. 2B, SMSW). */
 void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 {
-	struct vcpu_emul e = context(v);
+	struct vcpu_emul e = vcpu_emul_context(v);
 	uint64_t *gpr = &v->regs.gpr[insn->rm];
 
 	if (insn->mod != 3) {
@@ -359,18 +385,42 @@ void vcpu_emulate_smsw(struct vcpu *v, const struct insn *insn)
 	vcpu_skip(v, insn->len);
 }
 
-/* False: it is outside the scope. */
-static bool emulate(struct vcpu *v, const struct insn *insn)
+static bool is_string(const struct insn *insn)
 {
-	struct vcpu_emul e = context(v);
-	uint64_t rip = v->regs.rip;
+	return insn->op >= INSN_MOVS && insn->op <= INSN_OUTS;
+}
+
+/* INT n, INT3, INTO: into a handler. */
+static bool has_interrupted(const struct vcpu *v, const struct insn *insn)
+{
+	return insn->op >= INSN_INT && insn->op <= INSN_INTO && !(v->regs.rflags & RFLAGS_TF);
+}
+
+/* What the processor does behind each instruction. TF is asked before it, and handlers begin
+ * without a single step (SDM Vol. 3B 17.3.1.4); IRET lets NMIs in again. */
+static void completed(struct vcpu *v, const struct emul_ctx *c, const struct insn *insn,
+		      uint64_t flags_before)
+{
+	v->intr_shadow = c->sti_shadow || c->ss_shadow;
+	if (insn->op == INSN_IRET) {
+		v->nmi_blocked = false;
+		v->irq_check = true;
+	}
+	if (unlikely(flags_before & RFLAGS_TF) && !c->ss_shadow && !has_interrupted(v, insn))
+		vcpu_single_step(v);
+}
+
+bool vcpu_emulate_insn(struct vcpu *v, const struct insn *insn)
+{
+	struct vcpu_emul e = vcpu_emul_context(v);
+	uint64_t rip = v->regs.rip, flags = v->regs.rflags;
 	enum emul_result r;
 
 	r = insn->op == INSN_NONE ? EMUL_UNHANDLED : emul_execute(&e.ctx, insn);
 	if (r == EMUL_UNHANDLED)
 		return false;
-	if (accessed(v, &e, r) && v->regs.rip != rip)
-		vcpu_skip(v, 0);
+	if (accessed(v, &e, r) && (v->regs.rip != rip || !is_string(insn)))
+		completed(v, &e.ctx, insn, flags);
 	return true;
 }
 
@@ -382,14 +432,14 @@ void vcpu_emulate(struct vcpu *v, gpa_t gpa)
 
 	if (!insn || (insn->rep && mmu_unshadow(&v->mmu, gpa)))
 		return;
-	if (!emulate(v, insn) && !mmu_unshadow(&v->mmu, gpa))
-		kill_with_bytes(v, gpa);
+	if (!vcpu_emulate_insn(v, insn) && !mmu_unshadow(&v->mmu, gpa))
+		kill_at(v, gpa);
 }
 
 void vcpu_emulate_string_io(struct vcpu *v)
 {
 	const struct insn *insn = vcpu_insn(v);
 
-	if (insn && !emulate(v, insn))
-		kill_with_bytes(v, GPA(0));
+	if (insn && !vcpu_emulate_insn(v, insn))
+		kill_at(v, GPA(0));
 }

@@ -29,6 +29,7 @@ enum exit_reason {
 	EXIT_TASK_SWITCH,
 	EXIT_SHUTDOWN, /* triple fault */
 	EXIT_FAILED_ENTRY,
+	EXIT_EMULATED, /* none: an instruction or event without the processor */
 	EXIT_OTHER,
 	NR_EXIT_REASONS
 };

@@ -41,6 +41,12 @@ static void emulate_access(struct vcpu *v, uint64_t va, gpa_t gpa)
 			v->delivering.vector, (unsigned long long)va);
 }
 
+void exit_fetch_from_hole(struct vcpu *v, gpa_t gpa)
+{
+	vm_kill(v, "executes at guest physical 0x%llx, where there is no memory",
+		(unsigned long long)gpa.v);
+}
+
 inline_at_link void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 {
 	unsigned access = fault_access(v, error);
@@ -55,12 +61,10 @@ inline_at_link void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error)
 		vcpu_inject_pf(v, va, fault.error_code);
 		break;
 	case MMU_MMIO:
-		if (access & MMU_ACC_FETCH) {
-			vm_kill(v, "executes at guest physical 0x%llx, where there is no memory",
-				(unsigned long long)fault.gpa.v);
-			break;
-		}
-		emulate_access(v, va, fault.gpa);
+		if (access & MMU_ACC_FETCH)
+			exit_fetch_from_hole(v, fault.gpa);
+		else
+			emulate_access(v, va, fault.gpa);
 		break;
 	case MMU_EMULATE:
 		emulate_access(v, va, fault.gpa);

@@ -14,6 +14,9 @@
  * shadow and are not used). */
 void exit_page_fault(struct vcpu *v, uint64_t va, uint32_t error);
 
+/* It fetches an instruction where there is no memory: ends it. */
+void exit_fetch_from_hole(struct vcpu *v, gpa_t gpa);
+
 /* Any other intercepted exception: goes to the guest as it came. */
 void exit_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error);
 

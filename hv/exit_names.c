@@ -23,5 +23,6 @@ const char *const exit_name[NR_EXIT_REASONS] = {
 	[EXIT_TASK_SWITCH] = "task_switch",
 	[EXIT_SHUTDOWN] = "shutdown",
 	[EXIT_FAILED_ENTRY] = "failed_entry",
+	[EXIT_EMULATED] = "emulated",
 	[EXIT_OTHER] = "other",
 };

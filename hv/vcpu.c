@@ -160,14 +160,18 @@ void vcpu_inject_db(struct vcpu *v)
 	vcpu_inject_exception(v, VEC_DB, false, 0);
 }
 
+void vcpu_single_step(struct vcpu *v)
+{
+	vendor->set_dr(v, 6, vendor->get_dr(v, 6) | DR6_BS);
+	vcpu_inject_db(v);
+}
+
 void vcpu_skip_slowly(struct vcpu *v, uint64_t from)
 {
 	if ((v->regs.rip ^ from) >> 32 && vendor->get_mode(v) != 8)
 		v->regs.rip = (uint32_t)v->regs.rip;
-	if (v->regs.rflags & RFLAGS_TF) {
-		vendor->set_dr(v, 6, vendor->get_dr(v, 6) | DR6_BS);
-		vcpu_inject_db(v);
-	}
+	if (v->regs.rflags & RFLAGS_TF)
+		vcpu_single_step(v);
 }
 
 static bool interruptible(const struct vcpu *v)
@@ -357,8 +361,10 @@ void vcpu_load(struct vcpu *v)
 		exit_dr(v);
 }
 
-static void save_debug_registers(struct vcpu *v)
+void vcpu_take_back_debug_registers(struct vcpu *v)
 {
+	if (!v->dr_live)
+		return;
 	v->dr[0] = read_dr0();
 	v->dr[1] = read_dr1();
 	v->dr[2] = read_dr2();
@@ -371,8 +377,7 @@ void vcpu_unload(struct vcpu *v)
 {
 	v->xcr0 = fpu_guest_xcr0();
 	fpu_save(v->fpu);
-	if (v->dr_live)
-		save_debug_registers(v);
+	vcpu_take_back_debug_registers(v);
 	vendor->unload(v);
 }
 

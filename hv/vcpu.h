@@ -159,6 +159,19 @@ const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode);
  * with which a guest ends whose instruction is out of scope. */
 void vcpu_emulate(struct vcpu *v, gpa_t gpa);
 
+/* Execute a given one, which is at rip. False: it is outside the emulator's scope. */
+must_check bool vcpu_emulate_insn(struct vcpu *v, const struct insn *insn);
+
+/* Execute the one at rip whatever it does, as if there were no processor (hv/step.c); fetching it
+ * may give an exception. False: it is outside the scope. */
+must_check bool vcpu_step(struct vcpu *v);
+
+/* Real mode: deliver what is pending by the interrupt table. */
+void vcpu_deliver_real(struct vcpu *v);
+
+/* End a guest that cannot go on without the instruction at rip, with its bytes. `where`: "at ..." */
+void vcpu_kill_outside_scope(struct vcpu *v, const char *where);
+
 /* INS and OUTS, which may touch memory that way as well. */
 void vcpu_emulate_string_io(struct vcpu *v);
 
@@ -209,6 +222,9 @@ void vcpu_destroy(struct vcpu *v);
 void vcpu_load(struct vcpu *v);
 void vcpu_unload(struct vcpu *v);
 
+/* DR0-3 leave the processor, if they are in it. */
+void vcpu_take_back_debug_registers(struct vcpu *v);
+
 /* Guest reads TSC / sets it (MSR 0x10). */
 uint64_t vcpu_tsc(const struct vcpu *v);
 void vcpu_set_tsc(struct vcpu *v, uint64_t tsc);
@@ -224,6 +240,9 @@ static inline void vcpu_reinject(struct vcpu *v)
 
 /* What is left to do when rip has moved on from `from`: wrap it, single step. */
 void vcpu_skip_slowly(struct vcpu *v, uint64_t from);
+
+/* The #DB of RFLAGS.TF behind an instruction. */
+void vcpu_single_step(struct vcpu *v);
 
 static inline void vcpu_skip(struct vcpu *v, unsigned len)
 {

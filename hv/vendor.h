@@ -11,11 +11,6 @@
 
 #include "hv/vcpu.h"
 
-struct descriptor_table {
-	uint64_t base;
-	uint16_t limit;
-};
-
 struct vendor_ops {
 	const char *name; /* "SVM", "VMX" */
 

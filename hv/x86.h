@@ -166,4 +166,17 @@ enum x86_vector {
 #define SEG_G BIT(15)
 #define SEG_UNUSABLE BIT(16)
 
+/* System segments and gates (SDM Vol. 3A 3.5, table 3-2) */
+#define SEG_TYPE_TSS16 1u
+#define SEG_TYPE_LDT 2u
+#define SEG_TYPE_CALL_GATE16 4u
+#define SEG_TYPE_TASK_GATE 5u
+#define SEG_TYPE_TSS 9u
+#define SEG_TYPE_CALL_GATE 12u
+#define SEG_TYPE_BUSY 2u /* or-ed to one of a TSS */
+
+/* Selectors (SDM Vol. 3A 3.4.2) */
+#define SEL_RPL 3u
+#define SEL_TI BIT(2)
+
 #endif

@@ -61,8 +61,6 @@ static inline unsigned svm_code_mode(struct vcpu *v)
 
 	if ((v->efer & EFER_LMA) && (attr & VMCB_SEG_L))
 		return 8;
-	if (!(v->cr0 & CR0_PE) || (v->regs.rflags & RFLAGS_VM))
-		return 2;
 	return attr & VMCB_SEG_DB ? 4 : 2;
 }
 

@@ -17,3 +17,13 @@ const struct vmx_check *vmx_check_next(const struct vmx_check *from,
 		}
 	return NULL;
 }
+
+const struct vmx_check *vmx_check_segments(const struct vmx_guest_state *g,
+					   const struct vmx_caps *c)
+{
+	const struct vmx_check *x = vmx_segment_checks;
+
+	while (x->what && x->holds(g, c))
+		x++;
+	return x->what ? x : NULL;
+}

@@ -9,6 +9,10 @@
 #include "hv/emul.h"
 #include "vmx/caps.h"
 
+/* All segments of virtual-8086 mode (26.3.1.2) */
+#define VM86_LIMIT 0xffffu
+#define VM86_RIGHTS 0xf3u
+
 struct vmx_guest_state {
 	uint64_t cr0, cr3, cr4, dr7, debugctl, sysenter_esp, sysenter_eip;
 	struct segment seg[NR_SEGS];
@@ -32,6 +36,11 @@ struct vmx_check {
 /* The next check after `from` (NULL: the first) that fails; NULL: no more. */
 const struct vmx_check *vmx_check_next(const struct vmx_check *from,
 				       const struct vmx_guest_state *g, const struct vmx_caps *c);
+
+/* The first of those about segment registers that fails, for which of `g` only segments, RFLAGS
+ * and entry controls count. */
+const struct vmx_check *vmx_check_segments(const struct vmx_guest_state *g,
+					   const struct vmx_caps *c);
 
 /* The two tables; each ends with a row of NULLs. */
 extern const struct vmx_check vmx_register_checks[], vmx_segment_checks[];

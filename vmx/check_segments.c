@@ -7,8 +7,6 @@
 #include "vmx/check.h"
 #include "vmx/vmcs.h"
 
-#define SEL_RPL 3u
-#define SEL_TI BIT(2)
 #define RIGHTS_RESERVED 0xfffe0f00u
 #define TYPE_ACCESSED 1u
 #define TYPE_READABLE 2u
@@ -20,8 +18,6 @@
 #define TYPE_BUSY_TSS16 3u
 #define TYPE_BUSY_TSS 11u
 #define TYPE_LAST_NONCONFORMING 11u
-#define VM86_LIMIT 0xffffu
-#define VM86_RIGHTS 0xf3u
 
 #define CHECK(name)                                                               \
 	static bool name(const struct vmx_guest_state *g __attribute__((unused)), \

@@ -53,7 +53,10 @@ static enum exit_reason on_exception(struct vcpu *v)
 		vcpu_skip(v, length());
 	if (vector == VEC_DB)
 		note_debug_exception(v);
-	exit_exception(v, vector, vector == VEC_AC, 0);
+	if (vector == VEC_DB || vector == VEC_AC)
+		exit_exception(v, vector, vector == VEC_AC, 0);
+	else
+		vmx_vm86_exception(v, vector);
 	return EXIT_EXCEPTION;
 }
 

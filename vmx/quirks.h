@@ -22,8 +22,8 @@
  * Bochs, 2: the monitor trap flag of icelake and tigerlake never fires. It is not used.
  *
  * Bochs, 3: in virtual-8086 mode the #GP exit of an INT n carries IDT-vectoring information,
- * though nothing was being delivered. #GP is not intercepted, and what says of itself that it
- * is a software interrupt is run again, not injected (vmx/event.c), which is right for both.
+ * though nothing was being delivered. What says of itself that it is a software interrupt is
+ * left to the instruction (vmx/event.c), which the #GP has emulated: right for both.
  *
  * Bochs, 4: an NMI by the self shorthand is ignored, and going back from x2APIC to xAPIC kills
  * the local APIC's timer. Neither is done here.

@@ -25,7 +25,7 @@ static const struct {
 	uint64_t value;
 } constants[] = {
 	/* all #PF exit, whatever their error code (25.2) */
-	{ VMCS_EXCEPTION_BITMAP, BIT(VEC_PF) | BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC) },
+	{ VMCS_EXCEPTION_BITMAP, VMX_EXCEPTIONS },
 	{ VMCS_PF_ERROR_MASK, 0 },
 	{ VMCS_PF_ERROR_MATCH, 0 },
 	{ VMCS_CR3_TARGET_COUNT, 0 },

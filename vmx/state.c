@@ -151,6 +151,18 @@ static void choose_long_mode(struct vmx_vcpu *s, bool on)
 	s->entry_controls = entry;
 }
 
+/* Nothing else brings a guest into a state that an entry refuses: the processor checks what is
+ * loaded in the mode that it is in. */
+static void note_modes(const struct vcpu *v, struct vmx_vcpu *s)
+{
+	uint64_t modes = (v->cr0 & CR0_PE) | (v->efer & EFER_LMA);
+
+	if (modes == s->modes)
+		return;
+	s->modes = modes;
+	s->enterable = false;
+}
+
 void vmx_paging_changed(struct vcpu *v)
 {
 	struct vmx_vcpu *s = to_vmx(v);
@@ -163,8 +175,7 @@ void vmx_paging_changed(struct vcpu *v)
 	choose_long_mode(s, v->mmu.hw.long_mode);
 	if (s->loaded)
 		vmx_choose_sce(v);
-	if (!(v->cr0 & CR0_PE))
-		v->leave = true; /* see vmx/vmx.c: it cannot go on */
+	note_modes(v, s);
 }
 
 void vmx_tsc_offset_changed(struct vcpu *v)

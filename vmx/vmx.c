@@ -78,17 +78,20 @@ static void write_changed(enum vmcs_field field, uint64_t *have, uint64_t want)
 	vmcs_write(field, want);
 }
 
-/* What blocks events: the processor's own bits for as long as the neutral ones stand. */
+/* What blocks events: the processor's own bits for as long as the neutral ones stand. STI blocks
+ * only with RFLAGS.IF (26.3.1.5). */
 static uint32_t interruptibility(const struct vcpu *v, const struct vmx_vcpu *s)
 {
 	uint32_t blocking = 0;
 
-	if (v->intr_shadow) {
+	if (unlikely(v->intr_shadow)) {
 		blocking = s->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
 		if (!blocking)
 			blocking = BLOCKING_BY_STI;
+		if (!(v->regs.rflags & RFLAGS_IF))
+			blocking = BLOCKING_BY_MOV_SS;
 	}
-	if (v->nmi_blocked)
+	if (unlikely(v->nmi_blocked))
 		blocking |= BLOCKING_BY_NMI;
 	return blocking;
 }
@@ -168,16 +171,21 @@ static enum exit_reason enter_once(struct vcpu *v, struct vmx_vcpu *s)
 	}
 	s->launched = true;
 	from_processor(v, s);
+	if (unlikely(s->as_vm86))
+		vmx_from_vm86(v);
 	return after_exit(v);
 }
 
-/* There is no real mode under VMX without "unrestricted guest", and that needs EPT (26.3.1.1). */
-static bool can_be_entered(struct vcpu *v)
+/* Since v->t_exit. */
+static void count(struct vcpu *v, enum exit_reason reason, const struct percpu *cpu)
 {
-	if (v->cr0 & CR0_PE)
-		return true;
-	vm_kill(v, "it goes to real mode, which VMX does not have on shadow page tables");
-	return false;
+	uint64_t now = rdtsc();
+
+	v->exits.count[reason]++;
+	v->exits.ticks[reason] += now - v->t_exit;
+	/* The profile tick, if the timer is that, belongs to this exit. */
+	if (unlikely(now >= cpu->timer_tsc))
+		v->leave = true;
 }
 
 static uint64_t possible_cr4(void)
@@ -190,24 +198,19 @@ static void run(struct vcpu *v)
 	struct vmx_vcpu *s = to_vmx(v);
 	const struct percpu *cpu = this_cpu();
 
-	if (!can_be_entered(v))
-		return;
 	vmx_make_current(s);
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
-		enum exit_reason reason;
-		uint64_t now;
-
-		vcpu_before_entry(v);
-		if (!vcpu_may_enter(v))
+		if (likely(s->enterable)) {
+			vcpu_before_entry(v);
+		} else if (!vmx_make_enterable(v)) {
+			count(v, EXIT_EMULATED, cpu);
 			continue;
-		reason = enter_once(v, s);
-		now = rdtsc();
-		v->exits.count[reason]++;
-		v->exits.ticks[reason] += now - v->t_exit;
-		/* The profile tick, if the timer is that, belongs to this exit. */
-		if (unlikely(now >= cpu->timer_tsc))
-			v->leave = true;
+		}
+		if (vcpu_may_enter(v))
+			count(v, enter_once(v, s), cpu);
 	}
+	if (unlikely(s->as_vm86)) /* for an entry that has not come about */
+		vmx_from_vm86(v);
 }
 
 const struct vendor_ops vmx_ops = {

@@ -11,6 +11,9 @@
 
 extern struct vmx_caps vmx_caps; /* written once, at boot */
 
+/* Exceptions that exit: of all guests, but for those in vm86 */
+#define VMX_EXCEPTIONS (BIT(VEC_PF) | BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC))
+
 /* MSRs of the guest that stay in the processor while its vCPU is loaded, for xihv uses none of
  * them (vmx/msr.c). */
 enum vmx_resident_msr {
@@ -27,6 +30,13 @@ struct vmx_virtual_apic {
 	uint8_t reserved_000[0x80];
 	uint8_t tpr;
 	uint8_t reserved_081[4096 - 0x81];
+};
+
+/* What the VMCS and v->regs.rflags don't hold while real mode runs as virtual-8086 mode. */
+struct vmx_vm86 {
+	uint32_t rights[SEG_GS + 1];
+	struct segment tr;
+	uint64_t sysenter_cs, iopl;
 };
 
 struct vmx_vcpu {
@@ -48,6 +58,12 @@ struct vmx_vcpu {
 	uint64_t host_rsp; /* in the VMCS; vmx/enter.asm */
 	uint64_t dr6; /* while not in the processor */
 	uint64_t msr[NR_RESIDENT_MSRS]; /* while not in the processor */
+
+	/* Of states that no entry takes (vmx/real_mode.c): */
+	bool enterable; /* its state is none of those */
+	uint64_t modes; /* CR0.PE and EFER.LMA, with whose changes it may have become one */
+	bool as_vm86; /* real mode is ready for an entry into virtual-8086 mode, with what ... */
+	struct vmx_vm86 real; /* ... is to come back after it */
 };
 
 static inline struct vmx_vcpu *to_vmx(struct vcpu *v)
@@ -118,6 +134,13 @@ static inline bool vmx_windows_differ(struct vcpu *v)
 }
 
 void vmx_note_interrupted_event(struct vcpu *v, uint32_t info);
+
+/* vmx/real_mode.c: what to do while s->enterable is not set. Done in place of vcpu_before_entry:
+ * true, an entry may follow; false: an instruction or event has been done without one. */
+bool vmx_make_enterable(struct vcpu *v);
+void vmx_from_vm86(struct vcpu *v); /* ends s->as_vm86 */
+/* An exception that exits only from vm86. */
+void vmx_vm86_exception(struct vcpu *v, unsigned vector);
 
 /* vmx/vpid.c */
 void vmx_vpid_init(struct vcpu *v);

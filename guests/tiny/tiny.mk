@@ -16,7 +16,7 @@ TINY_CFLAGS := -std=gnu11 -m32 -march=i586 -mgeneral-regs-only -ffreestanding -f
 tiny: $(TINY_ELFS) ## build our own test guests: build/tiny/*.elf
 
 # Objects of a guest's own directory.
-tiny_parts = $(patsubst guests/tiny/%,$(B)/tiny/%.o,$(sort $(wildcard guests/tiny/$(1)/*.c)))
+tiny_parts = $(patsubst guests/tiny/%,$(B)/tiny/%.o,$(sort $(wildcard guests/tiny/$(1)/*.c guests/tiny/$(1)/*.asm)))
 TINY_PARTS := $(foreach t,$(TINY_NAMES),$(call tiny_parts,$(t)))
 
 $(B)/tiny/%.c.o: guests/tiny/%.c guests/tiny/tiny.mk

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Instructions of ring 0 and real mode (guests/tiny/README.md: emul, privileged), each guest
-once bare in QEMU, which is the oracle, and once under xihv. Bochs' processors differ from real
-ones in flags and prefixes that `emul` looks at, so only `privileged` runs there."""
+"""Instructions of ring 0 and real mode (guests/tiny/README.md: emul, privileged, real-mode), each
+guest once bare in QEMU, which is the oracle, and once under xihv. Bochs' processors differ from real
+ones in flags and prefixes that `emul` looks at, so only the others run there."""
 
 import pytest
 
@@ -10,7 +10,7 @@ import xihv
 from machine import Qemu
 
 # How many checks: 5 with SMAP, without which there are no writes that xihv must emulate.
-GUESTS = {"emul": 5, "privileged": None}
+GUESTS = {"emul": 5, "privileged": None, "real-mode": None}
 
 
 def bare(guest):
@@ -45,6 +45,7 @@ def test_under_xihv(boot, guest):
     check_under_xihv(boot, guest, "EPYC")
 
 
+@pytest.mark.parametrize("guest", ["privileged", "real-mode"])
 @pytest.mark.parametrize("cpu", beds.each())
-def test_privileged_on_bochs(boot, cpu):
-    check_under_xihv(boot, "privileged", cpu)
+def test_on_bochs(boot, cpu, guest):
+    check_under_xihv(boot, guest, cpu)

@@ -30,6 +30,13 @@ def test_load_on_bochs(boot, cpu):
     checked_load(boot, cpu, 2)
 
 
+# The second vCPU waits for the first with its interrupts off.
+@pytest.mark.meets(bochs.IRQ_WAITS)
+@pytest.mark.parametrize("cpu", beds.each())
+def test_load_on_bochs_with_two_vcpus(boot, cpu):
+    checked_load(boot, cpu, 2, words="vcpus=2")
+
+
 @pytest.mark.parametrize("cpu", beds.each())
 def test_load_on_bochs_with_vtlb(boot, cpu):
     checked_load(boot, cpu, 5, words="mmu=vtlb")

@@ -7,6 +7,7 @@ import pytest
 import beds
 import bochs
 import xihv
+from machine import Qemu
 
 # With the fault of a bed that fails one of its checks here.
 GUESTS = {"paging": None, "exceptions": bochs.DB_WITHOUT_DR6, "timers": bochs.IRQ_WAITS,
@@ -27,6 +28,29 @@ def test_timers_alone(boot, cpu):
     machine = boot([xihv.tiny_module("timers")], cpu=cpu, limit=120)
     machine.expect(r"timers: ended: debugexit code 16 ")
     assert "FAIL" not in machine.log()
+
+
+def test_second_processor_on_the_bare_machine():
+    args = xihv.machine_args() + ["-smp", "2", "-kernel", str(xihv.TINY / "smp-start.elf"),
+                                  "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    with Qemu("smp-start-bare", args, limit=60) as machine:
+        machine.expect(r"smp-start: \d+ checks, 0 failed")
+
+
+def second_processor(boot, **kwargs):
+    machine = boot([xihv.tiny_module("smp-start", words="debugexit vcpus=2")], limit=120, **kwargs)
+    machine.expect(r"smp-start: ended: debugexit code 16 ")
+    assert "FAIL" not in machine.log()
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_second_processor(boot, cpus):
+    second_processor(boot, cpus=cpus)
+
+
+@pytest.mark.parametrize("cpu", beds.each(*bochs.VMX_MODELS))
+def test_second_processor_on_bochs(boot, cpu):
+    second_processor(boot, cpu=cpu)
 
 
 # 461266621: a locked instruction on the APIC timer's counter never ended.

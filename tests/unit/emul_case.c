@@ -64,7 +64,8 @@ static uint64_t risky_address(const struct emul_bed *bed, const struct segment *
 
 static bool uses_stack(const struct insn *i)
 {
-	return i->op >= INSN_PUSH && i->op <= INSN_RET;
+	return (i->op >= INSN_PUSH && i->op <= INSN_RET) || i->op == INSN_POP_SREG ||
+	       (i->op >= INSN_FAR_CALL && i->op <= INSN_IRET);
 }
 
 /* --- segments --------------------------------------------------------------------------- */
@@ -166,7 +167,7 @@ uint64_t emul_aim_operand(struct emul_case *t, uint64_t target)
 	return reached(t, target);
 }
 
-static void put_at(const struct emul_bed *bed, uint64_t la, uint64_t v)
+void emul_put_at(const struct emul_bed *bed, uint64_t la, uint64_t v)
 {
 	if (la - bed->data_la <= bed->ro_la - bed->data_la - 8)
 		put(bed->data + (la - bed->data_la), v, 8);
@@ -219,13 +220,13 @@ static void aim_branch(struct emul_case *t, const struct emul_bed *bed, uint64_t
 	if (i->desc->opnd[0] == OPN_RELZ)
 		put(t->bytes + t->operand_at, below(4096) - 2048, i->op_size == 2 ? 2 : 4);
 	if (i->op == INSN_RET)
-		put_at(bed, stack, code_offset(t, bed));
+		emul_put_at(bed, stack, code_offset(t, bed));
 	if (i->op != INSN_CALL && i->op != INSN_JMP)
 		return;
 	if (i->has_modrm && i->mod == 3)
 		t->regs.gpr[i->rm] = code_offset(t, bed);
 	else if (i->has_modrm)
-		put_at(bed, operand, code_offset(t, bed));
+		emul_put_at(bed, operand, code_offset(t, bed));
 }
 
 static void aim_stack(struct emul_case *t, const struct emul_bed *bed, uint64_t la)
@@ -234,7 +235,7 @@ static void aim_stack(struct emul_case *t, const struct emul_bed *bed, uint64_t 
 
 	set_part(&t->regs.gpr[t->insn.op == INSN_LEAVE ? REG_RBP : REG_RSP], sp, stack_width(t));
 	if (t->insn.op == INSN_POPF) /* single steps are not the emulator's */
-		put_at(bed, la, emul_random64() & ~(RFLAGS_TF | RFLAGS_RF));
+		emul_put_at(bed, la, emul_random64() & ~(RFLAGS_TF | RFLAGS_RF));
 }
 
 static bool addresses_with(const struct insn *i, unsigned reg)
@@ -288,6 +289,7 @@ static void aim_stack_and_operand(struct emul_case *t, const struct emul_bed *be
 	if (i->mod != 3)
 		target = emul_aim_operand(t, target);
 	aim_branch(t, bed, target, stack);
+	emul_aim_selectors(t, bed, target, stack);
 }
 
 static void aim(struct emul_case *t, const struct emul_bed *bed)
@@ -307,6 +309,7 @@ static void aim(struct emul_case *t, const struct emul_bed *bed)
 		target = emul_aim_operand(t, target);
 	aim_branch(t, bed, target, 0);
 	aim_values(t, bed, target);
+	emul_aim_selectors(t, bed, target, 0);
 	if (i->op >= INSN_INS && i->op <= INSN_OUT)
 		aim_ports(t, bed);
 }

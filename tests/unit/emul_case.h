@@ -28,6 +28,12 @@ struct emul_bed {
 	/* Segments to choose from; number 0 of each reaches all of data. 64-bit mode: one. */
 	const struct segment *data_seg, *stack_seg, *code_seg;
 	unsigned nr_data_segs, nr_stack_segs, nr_code_segs;
+	/* The descriptors of these; what is behind them is in no table. */
+	bool long_mode;
+	uint8_t *table;
+	uint64_t table_la, table_size;
+	struct descriptor_table gdt;
+	struct segment ldtr;
 	uint64_t base_mask; /* 64-bit mode: bits that a random base of FS and GS may have */
 	/* With a 16-bit stack segment ESP's upper half can only be this. */
 	uint32_t esp_high;
@@ -71,6 +77,17 @@ uint8_t *emul_case_code(const struct emul_case *t, const struct emul_bed *bed);
 
 /* Linear address of what a push of the operand size writes. */
 uint64_t emul_stack_slot(const struct emul_case *t);
+
+/* The descriptor that loads `s`. */
+uint64_t emul_descriptor(const struct segment *s);
+
+/* Give what loads segment registers its selectors (emul_case_far.c). `operand`, `stack`: where its
+ * memory operand is, and what it pops. */
+void emul_aim_selectors(struct emul_case *t, const struct emul_bed *bed, uint64_t operand,
+			uint64_t stack);
+
+/* Eight bytes of the bed's data, if they are there. */
+void emul_put_at(const struct emul_bed *bed, uint64_t la, uint64_t v);
 
 /* Put the memory operand at linear address `target` or close to it, by registers or
  * displacement. Returns where it is. */

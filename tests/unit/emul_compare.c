@@ -29,11 +29,17 @@ static void emulate(struct emul_run *r)
 	fake_init(f, bed->mode, bed->data, bed->data_la, bed->data_size);
 	f->ctx.cpl = bed->cpl;
 	f->ctx.protected_mode = bed->protected_mode;
+	f->ctx.long_mode = bed->long_mode;
+	f->table = bed->table;
+	f->table_la = bed->table_la;
+	f->table_size = bed->table_size;
+	f->gdt = bed->gdt;
 	f->guard = bed->guard;
 	f->ro_lo = bed->ro_la;
 	f->ro_hi = bed->data_la + bed->data_size;
 	f->regs = r->t->regs;
 	memcpy(f->seg, r->t->seg, sizeof(f->seg));
+	f->seg[SEG_LDTR] = bed->ldtr;
 	if (r->ops)
 		f->ctx.ops = r->ops;
 	do
@@ -42,21 +48,40 @@ static void emulate(struct emul_run *r)
 	       is_string(&r->t->insn));
 }
 
+static bool is_branch(const struct insn *i)
+{
+	return (i->op >= INSN_CALL && i->op <= INSN_JCXZ) ||
+	       (i->op >= INSN_FAR_JMP && i->op <= INSN_IRET);
+}
+
+/* Where it has gone on, linear. */
+static uint64_t linear_rip(const struct emul_run *r)
+{
+	return r->fake.regs.rip + (r->bed->mode == 8 ? 0 : r->fake.seg[SEG_CS].base);
+}
+
 /* A branch into its own bytes would go on, perhaps for ever. */
 static bool lands_in_itself(const struct emul_run *r)
 {
-	const struct insn *i = &r->t->insn;
+	uint64_t from = r->t->regs.rip + (r->bed->mode == 8 ? 0 : r->t->seg[SEG_CS].base);
 
-	return r->res == EMUL_OK && i->op >= INSN_CALL && i->op <= INSN_JCXZ &&
-	       r->fake.regs.rip - r->t->regs.rip < i->len;
+	return r->res == EMUL_OK && is_branch(&r->t->insn) && linear_rip(r) - from < r->t->insn.len;
 }
 
-/* The exception that ends it needs three words of stack, without a wrap inside of one. */
+static bool is_stack_of_bed(const struct emul_bed *bed, uint16_t sel)
+{
+	for (unsigned i = 0; i < bed->nr_stack_segs; i++)
+		if (bed->stack_seg[i].sel == sel)
+			return true;
+	return false;
+}
+
+/* The exception that ends it needs three words of our stack, without a wrap inside of one. */
 static bool has_room_for_frame(const struct emul_run *r)
 {
 	uint16_t sp = r->fake.regs.gpr[REG_RSP];
 
-	return !(sp & 1) || sp > FRAME_BYTES;
+	return is_stack_of_bed(r->bed, r->fake.seg[SEG_SS].sel) && (!(sp & 1) || sp > FRAME_BYTES);
 }
 
 static bool is_segment_fault(const struct emul_run *r)
@@ -68,9 +93,7 @@ static bool is_segment_fault(const struct emul_run *r)
 
 static bool branches_out(const struct emul_run *r)
 {
-	uint64_t cs = r->bed->mode == 8 ? 0 : r->t->seg[SEG_CS].base;
-
-	return r->res == EMUL_OK && r->fake.regs.rip + cs - r->bed->code_la >= r->bed->code_size;
+	return r->res == EMUL_OK && linear_rip(r) - r->bed->code_la >= r->bed->code_size;
 }
 
 /* Of the slot of a segment register only the first 16 bits need be there. */
@@ -91,9 +114,20 @@ static bool faults_behind_selector(const struct emul_run *r)
 static bool may_push_wildly(const struct emul_run *r)
 {
 	const struct insn *i = &r->t->insn;
+	uint64_t slot = emul_stack_slot(r->t) - r->bed->data_la;
 
-	return i->op == INSN_CALL && is_segment_fault(r) &&
-	       emul_stack_slot(r->t) - r->bed->data_la > r->bed->data_size - i->op_size;
+	if ((i->op != INSN_CALL && i->op != INSN_FAR_CALL) || !is_segment_fault(r))
+		return false;
+	for (unsigned k = 0; k < emul_pushes(i); k++)
+		if (slot - k * i->op_size > r->bed->data_size - i->op_size)
+			return true;
+	return false;
+}
+
+/* A far branch to an outer ring. */
+static bool changes_privilege(const struct emul_run *r)
+{
+	return r->res == EMUL_UNHANDLED && r->t->insn.op == INSN_FAR_RET;
 }
 
 /* What would do harm if it ran, or where this CPU is known to be none to compare with. */
@@ -102,7 +136,7 @@ static bool must_not_run(const struct emul_run *r)
 	const struct emul_bed *bed = r->bed;
 
 	return r->fake.wild || lands_in_itself(r) || emul_undefined_result(r->t) ||
-	       faults_behind_selector(r) || may_push_wildly(r) ||
+	       faults_behind_selector(r) || may_push_wildly(r) || changes_privilege(r) ||
 	       (bed->stays_in_code && branches_out(r)) ||
 	       (bed->no_segment_faults && is_segment_fault(r)) ||
 	       (bed->frames_on_stack && !has_room_for_frame(r));
@@ -168,9 +202,9 @@ static bool ended_nowhere(const struct emul_run *r)
 
 	if (s->rip == r->t->regs.rip || s->rip != r->fake.regs.rip)
 		return false;
-	if (s->vector == VEC_PF) /* by linear address */
-		return s->cr2 == s->rip + (r->bed->mode == 8 ? 0 : r->t->seg[SEG_CS].base);
-	return s->vector == VEC_GP && r->bed->mode != 8 && s->rip > r->t->seg[SEG_CS].limit;
+	if (s->vector == VEC_PF)
+		return s->cr2 == linear_rip(r);
+	return s->vector == VEC_GP && r->bed->mode != 8 && s->rip > r->fake.seg[SEG_CS].limit;
 }
 
 static bool updates_memory(const struct insn *i)
@@ -224,12 +258,29 @@ static bool same_registers(const struct emul_run *r)
 	return true;
 }
 
+/* Null is null: whoever comes back from an inner ring finds it with RPL 0 (SDM Vol. 2A, IRET). */
+static uint16_t without_null_rpl(uint16_t sel)
+{
+	return sel < 4 ? 0 : sel;
+}
+
+static bool same_segments(const struct emul_run *r)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(r->cpu.sel) && r->bed->mode != 8; i++) {
+		uint16_t cpu = (uint16_t)r->cpu.sel[i], emulated = r->fake.seg[i].sel;
+
+		if (without_null_rpl(cpu) != without_null_rpl(emulated))
+			return differs(r, "selector", cpu, emulated);
+	}
+	return true;
+}
+
 /* The exception's frame is none of the instruction's doing. */
 static void take_over_frame(const struct emul_run *r, uint8_t *emulated)
 {
 	for (unsigned i = 1; i <= FRAME_BYTES; i++) {
 		uint16_t sp = r->cpu.gpr[REG_RSP] - i;
-		uint64_t at = r->t->seg[SEG_SS].base + sp - r->bed->data_la;
+		uint64_t at = r->fake.seg[SEG_SS].base + sp - r->bed->data_la;
 
 		if (at < r->bed->data_size)
 			emulated[at] = r->bed->data[at];
@@ -283,8 +334,8 @@ enum emul_verdict emul_compare(const struct emul_case *t, const struct emul_bed 
 	same = r.cpu.vector == VEC_BP || ended_nowhere(&r) || same_fault(&r);
 	if (same && r.cpu.vector == VEC_BP && r.res != EMUL_OK)
 		same = differs(&r, "exception", VEC_BP, r.fake.ctx.fault.vector);
-	if (!same || !same_registers(&r) || !same_memory(&r, before, emulated) ||
-	    !same_device(&r, device_emulated))
+	if (!same || !same_registers(&r) || !same_segments(&r) ||
+	    !same_memory(&r, before, emulated) || !same_device(&r, device_emulated))
 		return EMUL_DIFFERS;
 	emul_counts.same++;
 	if (r.res == EMUL_FAULT)

@@ -16,7 +16,7 @@ static const char *const operand_name[NR_OPERANDS] = {
 	[OPN_RM32] = "Ed",  [OPN_MEM] = "M",	[OPN_GPR] = "R",   [OPN_REG] = "G",
 	[OPN_SREG] = "S",   [OPN_CR] = "C",	[OPN_DR] = "D",	   [OPN_IMM8] = "Ib",
 	[OPN_IMM8U] = "Ib", [OPN_IMM16] = "Iw", [OPN_IMMZ] = "Iz", [OPN_IMMV] = "Iv",
-	[OPN_REL8] = "Jb",  [OPN_RELZ] = "Jz",	[OPN_MOFFS] = "O",
+	[OPN_REL8] = "Jb",  [OPN_RELZ] = "Jz",	[OPN_MOFFS] = "O", [OPN_PTR] = "A",
 };
 
 static void print_operands(FILE *out, const struct insn_desc *d)
@@ -52,6 +52,15 @@ static void print_flags(FILE *out, uint32_t flags)
 	}
 }
 
+static const char *how(const struct insn_desc *d)
+{
+	if (d->op >= INSN_FIRST_DECODE_ONLY)
+		return "decoded";
+	if (d->flags & IF_REAL)
+		return "executed in real mode";
+	return d->flags & IF_LEGACY ? "executed outside 64-bit mode" : "executed";
+}
+
 static void print_row(FILE *out, const char *opcode, const struct insn_desc *d)
 {
 	if (d->op == INSN_NONE || d->op == INSN_PREFIX)
@@ -60,7 +69,7 @@ static void print_row(FILE *out, const char *opcode, const struct insn_desc *d)
 	print_operands(out, d);
 	fprintf(out, " | ");
 	print_flags(out, d->flags);
-	fprintf(out, " | %s |\n", d->op < INSN_FIRST_DECODE_ONLY ? "executed" : "decoded");
+	fprintf(out, " | %s |\n", how(d));
 }
 
 static void print_entry(FILE *out, const char *opcode, const struct insn_desc *d);
@@ -122,12 +131,14 @@ void emul_doc_print(FILE *out)
 	      "Printed from hv/emul_table.c by `make emul-doc`; do not edit.\n\n"
 	      "An instruction that is not here is outside the scope: on a shadowed table it leads\n"
 	      "to unshadow and retry, on a device's address it ends the guest with its bytes on\n"
-	      "the console. *Executed*: by the emulator, in 16-, 32- and 64-bit code. *Decoded*:\n"
-	      "its length and operands are found, an exit handler does the rest.\n\n"
+	      "the console. *Executed*: by the emulator, in 16-, 32- and 64-bit code unless it says\n"
+	      "where; far branches only to code of the same privilege, CLI, STI and what reads or\n"
+	      "loads system registers only where no setting of CR4 decides about it. *Decoded*: its\n"
+	      "length and operands are found, an exit handler or hv/step.c does the rest.\n\n"
 	      "Operands by the letters of the manual's opcode maps (Intel SDM Vol. 2D A.2): E\n"
 	      "register or memory, G register, R register in rm, M memory, Z register in the\n"
-	      "opcode, I immediate, J relative target, O absolute offset, S, C, D segment, control\n"
-	      "and debug registers, X and Y string source and destination. LOCK: allowed where\n"
+	      "opcode, I immediate, J relative target, O absolute offset, A far pointer, S, C, D\n"
+	      "segment, control and debug registers, X and Y string source and destination. LOCK: allowed where\n"
 	      "the destination is memory. All prefixes are understood everywhere; near branches\n"
 	      "and movsxd with 66 in 64-bit mode are outside the scope, because the vendors\n"
 	      "differ.\n\n"

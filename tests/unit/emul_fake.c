@@ -46,11 +46,25 @@ static enum emul_result reach(struct fake *f, uint64_t la, unsigned size, bool w
 	return EMUL_OK;
 }
 
+/* Where an implicit access goes that lies in the descriptor table; NULL: it does not. */
+static uint8_t *in_table(const struct fake *f, uint64_t la, unsigned size)
+{
+	if (!f->ctx.implicit || la < f->table_la || la + size > f->table_la + f->table_size)
+		return NULL;
+	return f->table + (la - f->table_la);
+}
+
 static enum emul_result fake_read(struct emul_ctx *c, uint64_t la, void *buf, unsigned size)
 {
 	struct fake *f = to_fake(c);
-	enum emul_result r = reach(f, la, size, false);
+	const uint8_t *table = in_table(f, la, size);
+	enum emul_result r;
 
+	if (table) {
+		memcpy(buf, table, size);
+		return EMUL_OK;
+	}
+	r = reach(f, la, size, false);
 	if (r == EMUL_OK)
 		memcpy(buf, f->mem + (la - f->lo), size);
 	if (r == EMUL_OK && f->is_device)
@@ -84,10 +98,12 @@ static enum emul_result fake_cmpxchg(struct emul_ctx *c, uint64_t la, void *expe
 
 	if (f->is_device)
 		return EMUL_NO_LOCK;
-	r = reach(f, la, size, true);
+	p = in_table(f, la, size);
+	r = p ? EMUL_OK : reach(f, la, size, true);
 	if (r != EMUL_OK)
 		return r;
-	p = f->mem + (la - f->lo);
+	if (!p)
+		p = f->mem + (la - f->lo);
 	f->atomics++;
 	if (f->rivals) {
 		f->rivals--;
@@ -128,6 +144,25 @@ static void fake_get_segment(struct emul_ctx *c, enum seg s, struct segment *out
 	*out = to_fake(c)->seg[s];
 }
 
+static void fake_set_segment(struct emul_ctx *c, enum seg s, const struct segment *in)
+{
+	to_fake(c)->seg[s] = *in;
+}
+
+static void fake_get_tables(struct emul_ctx *c, struct descriptor_table *gdt,
+			    struct descriptor_table *idt)
+{
+	*gdt = to_fake(c)->gdt;
+	*idt = to_fake(c)->idt;
+}
+
+static void fake_set_tables(struct emul_ctx *c, const struct descriptor_table *gdt,
+			    const struct descriptor_table *idt)
+{
+	to_fake(c)->gdt = *gdt;
+	to_fake(c)->idt = *idt;
+}
+
 static const struct emul_ops ops = {
 	.read = fake_read,
 	.write = fake_write,
@@ -136,6 +171,9 @@ static const struct emul_ops ops = {
 	.io_in = fake_in,
 	.io_out = fake_out,
 	.get_segment = fake_get_segment,
+	.set_segment = fake_set_segment,
+	.get_tables = fake_get_tables,
+	.set_tables = fake_set_tables,
 };
 
 static void init_segments(struct fake *f, unsigned mode)
@@ -156,6 +194,7 @@ void fake_init(struct fake *f, unsigned mode, uint8_t *mem, uint64_t la, uint64_
 	f->ctx.mode = mode;
 	f->ctx.cpl = mode == 2 ? 0 : 3;
 	f->ctx.protected_mode = mode != 2;
+	f->ctx.long_mode = mode == 8;
 	f->regs.rflags = RFLAGS_FIXED | RFLAGS_IF;
 	f->mem = mem;
 	f->lo = la;

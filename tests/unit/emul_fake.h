@@ -24,6 +24,11 @@ struct fake {
 	bool is_device;
 	unsigned reads, writes;
 
+	struct descriptor_table gdt, idt;
+	/* Linear table_la.. is memory at `table` for implicit accesses only. */
+	uint8_t *table;
+	uint64_t table_la, table_size;
+
 	uint32_t in_value; /* what ports give; one more each time */
 	uint16_t port;
 	uint32_t out_value;

@@ -31,7 +31,7 @@ static const int greg_of[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, RE
 				 REG_R12, REG_R13, REG_R14, REG_R15 };
 
 /* Assembly reaches them by name. */
-uint64_t native_own_fs, native_own_rsp, native_frame_top;
+uint64_t native_own_fs, native_own_rsp, native_frame_top, native_left_sel[6];
 
 void native_enter(struct native_state *s);
 void native_left(void);
@@ -68,8 +68,10 @@ __asm__(".pushsection .text\n"
 	"native_left:\n"
 	"	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
 	"	ret\n"
-	"native_on_signal:\n" /* flags first: AC may be set */
+	"native_on_signal:\n" /* flags first: AC may be set; FS goes with its base */
 	"	pushq $0x202; popfq\n"
+	"	mov %es, native_left_sel(%rip); mov %ds, native_left_sel+24(%rip)\n"
+	"	mov %fs, native_left_sel+32(%rip); mov %gs, native_left_sel+40(%rip)\n"
 	"	push %rdi; push %rsi; push %rdx\n"
 	"	mov $158, %eax; mov $0x1002, %edi; mov native_own_fs(%rip), %rsi; syscall\n"
 	"	pop %rdx; pop %rsi; pop %rdi\n"
@@ -93,6 +95,9 @@ void native_on_exception(int sig, siginfo_t *info, void *context)
 	current->vector = (uint64_t)g[REG_TRAPNO];
 	current->error = (uint64_t)g[REG_ERR];
 	current->cr2 = (uint64_t)g[REG_CR2];
+	memcpy(current->sel, native_left_sel, sizeof(current->sel));
+	current->sel[1] = (uint64_t)g[REG_CSGSFS] & 0xffff; /* CS, SS */
+	current->sel[2] = (uint64_t)g[REG_CSGSFS] >> 48;
 	current = NULL;
 	g[REG_RIP] = (greg_t)native_left;
 	g[REG_RSP] = (greg_t)native_own_rsp;

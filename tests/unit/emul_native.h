@@ -15,7 +15,7 @@ struct native_state {
 	uint64_t gpr[16]; /* in encoding order */
 	uint64_t rip, rflags;
 	uint64_t fs_base, gs_base; /* 64-bit code only */
-	uint64_t sel[6]; /* ES, CS, SS, DS, FS, GS */
+	uint64_t sel[6]; /* ES, CS, SS, DS, FS, GS; in and out */
 	uint64_t code64;
 	/* out: the exception that ended it; 3 is the breakpoint behind the instruction */
 	uint64_t vector, error, cr2;

@@ -5,6 +5,7 @@
 #include "hv/string.h"
 
 #define PF_WRITE 2 /* in the error code */
+#define SELECTOR_BYTES 2
 #define WIDEST 8 /* operand outside of 64-bit mode */
 
 /* --- flags and results ------------------------------------------------------------------- */
@@ -100,33 +101,56 @@ static bool may_wrap(const struct emul_run *r)
 	return false;
 }
 
-/* Two faults, and the CPU chose the other one. CALL: it may push before it looks at the target;
- * the SDM's text has it the other way round. CMPXCHG16B by rBP: alignment or canonical form. */
+/* Two faults, and the CPU chose the other one. CALL: it may push before it looks at the offset;
+ * the SDM's text has it the other way round. PUSHA and POPA: QEMU goes upwards. CMPXCHG16B by rBP:
+ * alignment or canonical form. */
 static bool order_is_the_cpus(const struct emul_run *r)
 {
 	unsigned cpu = r->cpu.vector, emulated = r->fake.ctx.fault.vector;
 
-	if (r->t->insn.op == INSN_CALL)
+	if (r->t->insn.op == INSN_PUSHA || r->t->insn.op == INSN_POPA)
+		return cpu == VEC_PF && emulated == VEC_PF;
+	if (r->t->insn.op == INSN_CALL || r->t->insn.op == INSN_FAR_CALL)
 		return emulated == VEC_GP &&
 		       (cpu == VEC_SS || (cpu == VEC_PF && (r->cpu.error & PF_WRITE)));
 	return r->t->insn.op == INSN_CMPXCHG8B && r->t->insn.op_size == 8 && emulated == VEC_SS &&
 	       cpu == VEC_GP;
 }
 
+static bool is_memory_fault(unsigned vector)
+{
+	return vector == VEC_SS || vector == VEC_PF;
+}
+
+/* RETF, IRET: which slot is read first; and those and POP: whether of a selector's slot more is
+ * read than the selector. */
+static bool pops_otherwise(const struct emul_run *r)
+{
+	const struct insn *i = &r->t->insn;
+	bool emulated = r->res == EMUL_FAULT && is_memory_fault(r->fake.ctx.fault.vector);
+
+	if (!is_memory_fault(r->cpu.vector) ||
+	    (i->op != INSN_POP_SREG && i->op != INSN_FAR_RET && i->op != INSN_IRET))
+		return false;
+	return emulated ? i->op != INSN_POP_SREG : i->op_size > SELECTOR_BYTES;
+}
+
 bool emul_undefined_fault(const struct emul_run *r)
 {
-	return r->res == EMUL_FAULT && (may_wrap(r) || order_is_the_cpus(r));
+	return pops_otherwise(r) || (r->res == EMUL_FAULT && (may_wrap(r) || order_is_the_cpus(r)));
 }
 
 /* --- registers and memory ----------------------------------------------------------------- */
 
 /* A REP with an address size of 32 bits, of which no iteration is done: AMD changes nothing,
- * Intel has zero-extended count and pointers. */
+ * Intel has zero-extended count and pointers. POPA that faults: it may have loaded some. */
 bool emul_undefined_register(const struct emul_run *r, unsigned reg)
 {
 	const struct insn *i = &r->t->insn;
 	const uint64_t *before = r->t->regs.gpr;
 
+	if (i->op == INSN_POPA)
+		return r->res == EMUL_FAULT && reg != REG_RSP;
 	if (!i->rep || i->op < INSN_MOVS || i->op > INSN_OUTS || i->addr_size != 4 ||
 	    memcmp(r->fake.regs.gpr, before, sizeof(r->fake.regs.gpr)))
 		return false;
@@ -159,11 +183,40 @@ static void accept_return(const struct emul_run *r, const uint8_t *cpu, const ui
 		memcpy(emulated, &rip, i->op_size);
 }
 
+unsigned emul_pushes(const struct insn *i)
+{
+	switch (i->op) {
+	case INSN_CALL:
+		return 1;
+	case INSN_FAR_CALL:
+		return 2;
+	case INSN_PUSHA:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+/* Some of it may be there when a later push faults, or the target of a far CALL does. */
+static void accept_pushes(const struct emul_run *r, uint64_t first, uint8_t *emulated)
+{
+	unsigned size = r->t->insn.op_size, n = emul_pushes(&r->t->insn);
+
+	for (unsigned k = 0; k < n; k++) {
+		uint64_t at = first - k * size;
+
+		if (at <= r->bed->data_size - size)
+			memcpy(emulated + at, r->bed->data + at, size);
+	}
+}
+
 void emul_undefined_memory(const struct emul_run *r, const uint8_t *before, uint8_t *emulated)
 {
 	const struct insn *i = &r->t->insn;
 	uint64_t at = emul_stack_slot(r->t) - r->bed->data_la;
 
+	if (r->res == EMUL_FAULT && emul_pushes(i) > 1)
+		accept_pushes(r, at, emulated);
 	if (at > r->bed->data_size - i->op_size)
 		return;
 	if (emul_pushes_selector(i))

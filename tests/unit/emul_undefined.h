@@ -20,6 +20,9 @@ struct emul_run {
 /* PUSH of a segment register that has room for more than the selector. */
 bool emul_pushes_selector(const struct insn *i);
 
+/* How many values it pushes that are to be compared when it faults; 0: one, or none. */
+unsigned emul_pushes(const struct insn *i);
+
 /* The result is anything: there is nothing to compare. */
 bool emul_undefined_result(const struct emul_case *t);
 

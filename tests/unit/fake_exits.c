@@ -18,6 +18,9 @@ struct vcpu fake_vcpu;
 struct fake_entry fake_entries[FAKE_ENTRIES];
 unsigned fake_nr_entries, fake_entered, fake_host_setups;
 bool fake_launched;
+void (*fake_in_step)(void);
+bool fake_step_result;
+unsigned fake_nr_steps, fake_stepped;
 struct vmx_caps vmx_caps;
 
 static char told[1024], read_out[sizeof(told)];
@@ -63,10 +66,15 @@ void fake_exits_reset(void)
 		.mmu.hw = { .root = HPA(0x5000), .long_mode = true, .levels = 4 },
 	};
 	fake_nr_entries = fake_entered = 0;
+	fake_in_step = NULL;
+	fake_step_result = true;
+	fake_nr_steps = fake_stepped = 0;
 	told[0] = '\0';
 	if (vmx_ops.vcpu_init(&fake_vcpu))
 		abort();
 	vmx_ops.load(&fake_vcpu);
+	to_vmx(&fake_vcpu)->enterable = true;
+	to_vmx(&fake_vcpu)->modes = CR0_PE | EFER_LMA;
 }
 
 void fake_exit(uint32_t reason)
@@ -171,10 +179,47 @@ void vcpu_look_for_events(struct vcpu *v)
 	tell("look");
 }
 
-/* No other CPU. */
+static void count_step(void)
+{
+	if (++fake_stepped == fake_nr_steps)
+		fake_vcpu.leave = true;
+	if (fake_in_step)
+		fake_in_step();
+}
+
+bool vcpu_step(struct vcpu *v)
+{
+	(void)v;
+	tell("step");
+	count_step();
+	return fake_step_result;
+}
+
+void vcpu_deliver_real(struct vcpu *v)
+{
+	tell("deliver %u", v->pending.vector);
+	v->pending.type = EVENT_NONE;
+	count_step();
+}
+
+void vcpu_kill_outside_scope(struct vcpu *v, const char *where)
+{
+	vm_kill(v, "%s", where);
+}
+
+void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error)
+{
+	(void)v;
+	(void)error;
+	tell(has_error ? "inject %u with an error code" : "inject %u", vector);
+}
+
+/* Another CPU wants the vCPU to go back to its run loop. */
 bool vcpu_take_poke(struct vcpu *v)
 {
 	vcpu_has_left(v);
+	v->poked = false;
+	v->leave = true;
 	return false;
 }
 

@@ -28,6 +28,12 @@ extern unsigned fake_nr_entries, fake_entered;
 extern unsigned fake_host_setups; /* how often the VMCS was told which CPU it is on */
 extern bool fake_launched; /* the latest entry was a VMRESUME */
 
+/* Steps without an entry (hv/step.c): what happens in one, and whether it is in the scope. The
+ * vCPU leaves when so many were made. */
+extern void (*fake_in_step)(void);
+extern bool fake_step_result;
+extern unsigned fake_nr_steps, fake_stepped;
+
 void fake_exits_reset(void);
 
 /* An entry into the guest that ends with this exit. */

@@ -114,6 +114,9 @@ static const struct planned_segment code_plan16[] = {
 	{ { .base = CODE_AT - 0x1000, .limit = 0xffff, .kind = NATIVE_CODE }, false },
 };
 
+#define LDT_ENTRIES 64
+
+static uint64_t ldt[LDT_ENTRIES]; /* what the kernel was told, as it writes it */
 static unsigned ldt_used;
 
 /* What the hidden part of the register will hold (SDM Vol. 3A 3.4.5; 3.5: type bits). */
@@ -121,16 +124,19 @@ static struct segment make_segment(const struct planned_segment *p)
 {
 	const unsigned user_present = SEG_S | 3u << SEG_DPL_SHIFT | SEG_P, accessed = 1;
 	struct native_segment s = p->s;
+	struct segment made;
 
 	if (!p->flat)
 		s.base += (uint32_t)(uintptr_t)map;
-	return (struct segment){
-		.sel = native_set_ldt(ldt_used++, &s),
+	made = (struct segment){
+		.sel = native_set_ldt(ldt_used, &s),
 		.base = s.base,
 		.limit = s.pages ? s.limit << PAGE_SHIFT | (PAGE - 1) : s.limit,
 		.attr = user_present | accessed | (s.read_only ? 0 : 2) | (unsigned)s.kind << 2 |
 			SEG_AVL | (s.big ? SEG_DB : 0) | (s.pages ? SEG_G : 0),
 	};
+	ldt[ldt_used++] = emul_descriptor(&made);
+	return made;
 }
 
 #define MAKE_SEGMENTS(to, plan)                                 \
@@ -179,6 +185,11 @@ static void make_bed(struct emul_bed *bed, unsigned mode)
 		.nr_code_segs = mode == 8   ? 1
 				: mode == 4 ? ARRAY_SIZE(code_segs32)
 					    : ARRAY_SIZE(code_segs16),
+		.long_mode = true,
+		.table = (uint8_t *)ldt,
+		.table_la = (uintptr_t)ldt,
+		.table_size = ldt_used * sizeof(ldt[0]),
+		.ldtr = { .base = (uintptr_t)ldt, .limit = ldt_used * sizeof(ldt[0]) - 1 },
 		.base_mask = BIT(46) - 1, /* what Linux lets a program have */
 		.esp_high = native_esp_high(),
 		.flags_set = RFLAGS_IF,
@@ -214,12 +225,25 @@ static bool is_prefetch_of_register(const struct insn *i)
 	return i->op == INSN_NOP && i->opcode == 0x0d && i->mod == 3;
 }
 
+static bool is_for_others(const struct insn *i)
+{
+	return (i->desc->flags & IF_REAL) || ((i->desc->flags & IF_LEGACY) && i->mode == 8);
+}
+
+static bool is_system(const struct insn *i)
+{
+	return i->op >= INSN_CLI && i->op <= INSN_LTR;
+}
+
 /* What is claimed and not compared here, by name. */
 static const struct {
 	const char *what, *why;
 	bool (*is)(const struct insn *i);
 } exceptions[] = {
 	{ "in, out, ins, outs", "privileged: the tiny guest emul compares them", is_port },
+	{ "int, iret; segment registers in 64-bit code", "executed elsewhere only", is_for_others },
+	{ "cli, sti, GDTR, IDTR, LDTR, TR", "privileged: the tiny guests emul, real-mode",
+	  is_system },
 	{ "bswap of 16 bits", "undefined (SDM Vol. 2A, BSWAP)", is_bswap16 },
 	{ "movbe", "this CPU has none", is_missing_movbe },
 	{ "prefetch of a register", "reserved: undefined on AMD, a no-op on Intel",

@@ -213,7 +213,7 @@ static void shadows(void **state)
 	assert_int_equal(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], BLOCKING_BY_NMI);
 	V->intr_shadow = true;
 	V->nmi_blocked = false;
-	V->regs.rflags |= RFLAGS_TF;
+	V->regs.rflags |= RFLAGS_TF | RFLAGS_IF;
 	run_once();
 	assert_int_equal(fake_vmcs[VMCS_GUEST_INTERRUPTIBILITY], BLOCKING_BY_STI);
 	assert_int_equal(fake_vmcs[VMCS_GUEST_PENDING_DEBUG], PENDING_DEBUG_BS);
@@ -252,6 +252,7 @@ static void without_tpr_shadow(void **state)
 	vmx_caps.control[VMX_PROC] = 0;
 	assert_int_equal(vmx_ops.vcpu_init(V), 0);
 	vmx_ops.load(V);
+	to_vmx(V)->enterable = true;
 	V->tpr = 0x50;
 	run_once();
 	assert_int_equal(fake_vmcs_writes[VMCS_TPR_THRESHOLD], 0);
@@ -311,6 +312,7 @@ static void flushes_on_lesser_processors(void **state)
 	vmx_caps.control[VMX_PROC2] = 0;
 	assert_int_equal(vmx_ops.vcpu_init(V), 0);
 	vmx_ops.load(V);
+	to_vmx(V)->enterable = true;
 	vmx_ops.tlb_flush_page(V, 0x1000);
 	run_once();
 	assert_int_equal(fake_invvpids, 2); /* each entry flushes */
@@ -520,20 +522,6 @@ static void guest_state_refused(void **state)
 	assert_string_equal(fake_told(), "kill a PDPTE was refused;");
 }
 
-static void real_mode(void **state)
-{
-	(void)state;
-	V->cr0 = 0;
-	vmx_ops.paging_changed(V);
-	assert_true(V->leave);
-	fake_exit(VMX_EXIT_CPUID);
-	run();
-	assert_int_equal(fake_entered, 0);
-	assert_string_equal(
-		fake_told(),
-		"kill it goes to real mode, which VMX does not have on shadow page tables;");
-}
-
 /* An NMI of the host's in the guest: its handler, and the guest goes on. */
 static void nmi_exit_goes_on(void **state)
 {
@@ -585,7 +573,6 @@ int main(void)
 		T(debug_registers),
 		T(vmlaunch_fails),
 		T(guest_state_refused),
-		T(real_mode),
 		T(nmi_exit_goes_on),
 		T(leaves_when_a_timer_is_due),
 	};

@@ -7,6 +7,7 @@
 
 #define SEL_CODE64 0x08 /* layout.inc */
 #define SEL_DATA 0x10
+#define GDT_ENTRIES 64
 #define FIRST_FREE 6
 #define TSS_AT 60
 #define TSS_BYTES 104
@@ -26,7 +27,7 @@
 const char *const bed_name[NR_BEDS] = { "64-bit", "32-bit", "16-bit protected", "real mode",
 					"64-bit, emulated writes" };
 
-extern uint64_t gdt[64], low_table[512];
+extern uint64_t gdt[GDT_ENTRIES], low_table[512];
 extern uint8_t native_stubs[], native_ist_top[], native_esp[];
 
 static uint8_t tss[TSS_BYTES], idt[VECTORS * GATE_BYTES];
@@ -66,20 +67,10 @@ static struct segment real_code[] = {
 };
 static struct segment flat64 = { .sel = SEL_DATA }, code64 = { .sel = SEL_CODE64 };
 
-/* SDM Vol. 3A figure 3-8 */
-static uint64_t descriptor(const struct segment *s)
-{
-	uint64_t limit = s->attr & SEG_G ? s->limit >> PAGE_SHIFT : s->limit;
-
-	return (limit & 0xffff) | (s->base & 0xffffff) << 16 | (uint64_t)(s->attr & 0xff) << 40 |
-	       (limit >> 16 & 0xf) << 48 | (uint64_t)(s->attr >> 12 & 0xf) << 52 |
-	       (s->base >> 24 & 0xff) << 56;
-}
-
 static void add_to_gdt(struct segment *s, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		gdt[gdt_used] = descriptor(&s[i]);
+		gdt[gdt_used] = emul_descriptor(&s[i]);
 		s[i].sel = gdt_used++ << 3;
 	}
 }
@@ -146,7 +137,7 @@ static void choose_real(struct emul_bed *bed)
 	bed->nr_data_segs = bed->nr_stack_segs = ARRAY_SIZE(real_data);
 	bed->code_seg = real_code;
 	bed->nr_code_segs = ARRAY_SIZE(real_code);
-	bed->protected_mode = false;
+	bed->protected_mode = bed->long_mode = false;
 	bed->frames_on_stack = true;
 	bed->guard = 0;
 	bed->data_size -= PAGE_SIZE; /* our own paging has the last one read-only */
@@ -185,6 +176,12 @@ void bed_make(struct emul_bed *bed, enum bed_kind kind, bool on_qemu)
 		.code = (uint8_t *)(uintptr_t)CODE_AT,
 		.code_la = CODE_AT,
 		.code_size = CODE_BYTES,
+		.long_mode = true,
+		.table = (uint8_t *)gdt,
+		.table_la = (uintptr_t)gdt,
+		.table_size = GDT_ENTRIES * sizeof(gdt[0]),
+		.gdt = { .base = (uintptr_t)gdt, .limit = GDT_ENTRIES * sizeof(gdt[0]) - 1 },
+		.ldtr = { .attr = SEG_UNUSABLE },
 		.esp_high = (uint32_t)(uintptr_t)native_esp & 0xffff0000,
 		.flags = RFLAGS_IOPL | RFLAGS_NT,
 		.io_end = PORT_SCRATCH + 1,

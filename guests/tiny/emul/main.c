@@ -108,6 +108,7 @@ static unsigned asked_rounds(const struct boot_info *info)
 
 static bool has_movbe, has_smap, on_qemu;
 static bool writes_fault; /* and are emulated */
+static bool in_real_mode;
 
 static void ask_processor(void)
 {
@@ -166,7 +167,8 @@ static bool qemu_differs(const struct insn *i)
 		if (i->mode == 2 || (i->op_size == 8 && has_opsize_prefix(i)))
 			return true;
 		break;
-	case INSN_RET: /* the immediate has a sign there */
+	case INSN_RET:
+	case INSN_FAR_RET: /* the immediate has a sign there */
 		if (i->imm > INT16_MAX)
 			return true;
 		break;
@@ -186,10 +188,19 @@ static bool qemu_differs(const struct insn *i)
 	return i->mode == 8 && has_void_prefix(i);
 }
 
-/* All that the emulator executes but what is undefined: as in test_emul_native.c. */
+/* What ends a case itself, or would change what all cases stand on. */
+static bool is_ours(const struct insn *i)
+{
+	return (i->op >= INSN_INT && i->op <= INSN_INTO) || i->op >= INSN_SGDT;
+}
+
+/* All that the emulator executes here but what is undefined: as in test_emul_native.c. */
 static bool wanted(const struct insn *i)
 {
 	if (i->op >= INSN_FIRST_DECODE_ONLY || (i->op == INSN_BSWAP && i->op_size == 2))
+		return false;
+	if (is_ours(i) || ((i->desc->flags & IF_REAL) && !in_real_mode) ||
+	    ((i->desc->flags & IF_LEGACY) && i->mode == 8))
 		return false;
 	if ((i->op == INSN_MOVBE && !has_movbe) || (on_qemu && qemu_differs(i)))
 		return false;
@@ -243,6 +254,7 @@ static void run_bed(enum bed_kind kind, unsigned rounds)
 
 	bed_make(&bed, kind, on_qemu);
 	writes_fault = kind == BED_FORCED;
+	in_real_mode = kind == BED_REAL;
 	native_choose(kind);
 	device_take();
 	memset(compared, 0, sizeof(compared));

@@ -104,9 +104,14 @@ caught:
 	pop	qword [rax + NS_VECTOR]
 	pop	qword [rax + NS_ERROR]
 	pop	qword [rax + NS_RIP]
-	pop	rcx
+	pop	qword [rax + NS_SEL + 1 * 8]
 	pop	qword [rax + NS_RFLAGS]
 	pop	qword [rax + NS_GPR + 4 * 8]
+	pop	qword [rax + NS_SEL + 2 * 8]
+	mov	[rax + NS_SEL], es
+	mov	[rax + NS_SEL + 3 * 8], ds
+	mov	[rax + NS_SEL + 4 * 8], fs
+	mov	[rax + NS_SEL + 5 * 8], gs
 	mov	rcx, cr2
 	mov	[rax + NS_CR2], rcx
 	mov	ecx, SEL_DATA

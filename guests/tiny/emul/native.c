@@ -57,6 +57,12 @@ static void run_real(struct native_state *s)
 		s->gpr[i] = r->gpr[i];
 	s->rip = r->ip;
 	s->rflags = r->flags;
+	s->sel[SEG_ES] = r->es;
+	s->sel[SEG_CS] = r->cs;
+	s->sel[SEG_SS] = r->ss;
+	s->sel[SEG_DS] = r->ds;
+	s->sel[SEG_FS] = r->fs;
+	s->sel[SEG_GS] = r->gs;
 	s->vector = r->vector & 0xff;
 }
 

@@ -112,6 +112,11 @@ stubs:
 
 caught:
 	mov	[cs:AT(regs.gpr)], eax
+	mov	[cs:AT(regs.es)], es
+	mov	[cs:AT(regs.ss)], ss
+	mov	[cs:AT(regs.ds)], ds
+	mov	[cs:AT(regs.fs)], fs
+	mov	[cs:AT(regs.gs)], gs
 	mov	[cs:AT(regs.gpr + 1 * 4)], ecx
 	mov	[cs:AT(regs.gpr + 2 * 4)], edx
 	mov	[cs:AT(regs.gpr + 3 * 4)], ebx
@@ -121,7 +126,10 @@ caught:
 	mov	bp, sp			; IP, CS, FLAGS; the stack may wrap
 	movzx	eax, word [bp]
 	mov	[cs:AT(regs.ip)], eax
-	add	bp, 4
+	add	bp, 2
+	mov	ax, [bp]
+	mov	[cs:AT(regs.cs)], ax
+	add	bp, 2
 	movzx	eax, word [bp]
 	mov	[cs:AT(regs.flags)], eax
 	mov	eax, esp
