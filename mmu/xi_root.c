@@ -117,8 +117,8 @@ static bool says_all(const struct xi *x, const struct xi_spage *s) MMU_LOCKED
 }
 
 /* What the guest has in both, the kernel's half as a rule, leads to the same tables and large
- * pages: it is linked at once, where each entry would cost a fault. No way to them is new to the vCPU, and the flush
- * at hand brings in step what it covers. */
+ * pages: it is linked at once, where each entry would cost a fault. No way to them is new to the
+ * vCPU, and the flush at hand brings in step what it covers. */
 static void link_as(struct xi *x, struct xi_spage *s, const struct xi_spage *like) MMU_LOCKED
 {
 	xi_for_each_used(i, like) {
