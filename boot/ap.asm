@@ -1,23 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ; An application processor's way from the start-up interrupt (Intel SDM Vol. 3A 8.4.4) to
 ; ap_main(): real mode at a page below 1 MiB, to which hv/smp_boot.c copies what lies from
-; ap_trampoline, then 64-bit mode on the tables of boot/entry.asm, which
-; map that page as well as the image, then the final tables and a stack.
+; ap_trampoline, then 64-bit mode on the tables of boot/entry.asm, which map that page as well as
+; the image, then the final tables and a stack.
 
-PHYS_DELTA	equ 0x80000000		; boot/entry.asm
-
-CR0_PE		equ 1 << 0
-CR0_MP		equ 1 << 1
-CR0_ET		equ 1 << 4
-CR0_NE		equ 1 << 5
-CR0_WP		equ 1 << 16
-CR0_PG		equ 1 << 31
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_LME	equ 1 << 8
-EFER_NXE	equ 1 << 11
-SEL_CODE64	equ 0x08
-SEL_DATA	equ 0x10
+%include "boot/long_mode.inc"
 
 global ap_trampoline
 global ap_trampoline_bytes
@@ -44,16 +31,7 @@ ap_trampoline:
 	mov [here(.entry)], eax
 	o32 lgdt [here(.gdtr)]
 
-	mov eax, CR4_PAE
-	mov cr4, eax
-	mov eax, boot_pml4 + PHYS_DELTA
-	mov cr3, eax
-	mov ecx, MSR_EFER
-	rdmsr
-	or eax, EFER_LME | EFER_NXE
-	wrmsr
-	mov eax, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG
-	mov cr0, eax			; straight to long mode (SDM Vol. 3A 9.8.5)
+	ENABLE_LONG_MODE
 	o32 jmp far [here(.entry)]
 
 bits 64
@@ -64,8 +42,8 @@ bits 64
 	align 8
 .gdt:
 	dq 0
-	dq 0x00af9a000000ffff		; SEL_CODE64: L, P, S, execute/read
-	dq 0x00cf92000000ffff		; SEL_DATA: P, S, read/write
+	dq DESC_CODE64
+	dq DESC_DATA
 .gdtr:
 	dw $ - .gdt - 1
 	dd 0
@@ -80,13 +58,7 @@ ap_trampoline_bytes:
 section .text
 bits 64
 ap_entry:
-	mov eax, SEL_DATA
-	mov ds, eax
-	mov es, eax
-	mov ss, eax
-	xor eax, eax
-	mov fs, eax
-	mov gs, eax
+	LOAD_DATA_SELECTORS
 	mov rax, [rel ap_cr3]
 	mov cr3, rax
 	mov rsp, [rel ap_stack]

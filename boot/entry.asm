@@ -9,8 +9,9 @@
 ;   0xffffffff80000000  the image (the first GiB only)
 ; hv/paging.c puts the final ones in their place.
 
+%include "boot/long_mode.inc"
+
 IMAGE_VMA	equ 0xffffffff80000000
-PHYS_DELTA	equ 0x80000000		; + IMAGE_VMA = 0 modulo 2^64
 
 BOOT_STACK	equ 32768
 PAGE		equ 4096
@@ -20,16 +21,6 @@ PTE_P		equ 1 << 0
 PTE_W		equ 1 << 1
 PTE_PS		equ 1 << 7
 
-CR0_PE		equ 1 << 0
-CR0_MP		equ 1 << 1
-CR0_ET		equ 1 << 4
-CR0_NE		equ 1 << 5
-CR0_WP		equ 1 << 16
-CR0_PG		equ 1 << 31
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_LME	equ 1 << 8
-EFER_NXE	equ 1 << 11
 EFLAGS_ID	equ 1 << 21
 
 CPUID_EXT_MAX	equ 0x80000000
@@ -44,8 +35,6 @@ UART_LSR_THRE	equ 0x20
 VGA_TEXT	equ 0xb8000
 VGA_ATTR	equ 0x4f		; white on red
 
-SEL_CODE64	equ 0x08
-SEL_DATA	equ 0x10
 
 global boot_entry
 global boot_stack_guard
@@ -68,16 +57,7 @@ boot_entry:
 	call require_cpu
 	call build_tables
 
-	mov eax, CR4_PAE
-	mov cr4, eax
-	mov eax, boot_pml4 + PHYS_DELTA
-	mov cr3, eax
-	mov ecx, MSR_EFER
-	rdmsr
-	or eax, EFER_LME | EFER_NXE
-	wrmsr
-	mov eax, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG
-	mov cr0, eax
+	ENABLE_LONG_MODE
 
 	lgdt [boot_gdtr]
 	jmp SEL_CODE64:long_entry
@@ -182,13 +162,7 @@ build_tables:
 
 bits 64
 long_entry:
-	mov eax, SEL_DATA
-	mov ds, eax
-	mov es, eax
-	mov ss, eax
-	xor eax, eax
-	mov fs, eax
-	mov gs, eax
+	LOAD_DATA_SELECTORS
 	mov rsp, boot_stack_top
 	xor ebp, ebp			; ends the chain of frames for backtraces
 	mov edi, edi			; upper halves are undefined after the switch
@@ -200,8 +174,8 @@ long_entry:
 	align 8
 boot_gdt:
 	dq 0
-	dq 0x00af9a000000ffff		; SEL_CODE64: L, P, S, execute/read
-	dq 0x00cf92000000ffff		; SEL_DATA: P, S, read/write
+	dq DESC_CODE64
+	dq DESC_DATA
 boot_gdtr:
 	dw $ - boot_gdt - 1
 	dd boot_gdt

@@ -26,7 +26,6 @@
 
 #define NAME_BYTES 20
 #define ANNOUNCEMENT_BYTES 80
-#define LOCK_TRIES 10000000 /* about a second */
 
 struct console console = {
 	.hypervisor = { .name = "xihv" },
@@ -41,22 +40,11 @@ static struct timer timer; /* looks again after lines that wait */
 
 /* --- printk ------------------------------------------------------------------------- */
 
-/* printk and panic may interrupt the multiplexer itself (a machine check, an NMI), or meet a
- * CPU that died inside it: they must not wait for ever. */
-static bool lock_or_give_up(void)
-{
-	for (unsigned i = 0; i < LOCK_TRIES; i++) {
-		if (spin_trylock(&console.lock))
-			return true;
-		__builtin_ia32_pause();
-	}
-	return false;
-}
-
-/* printk's sink. Without the lock the text goes out as it is: better mixed than lost. */
+/* printk's sink. It and panic may interrupt the multiplexer itself, so they don't wait for ever:
+ * without the lock the text goes out as it is, better mixed than lost. */
 static void print_text(const char *s, size_t n)
 {
-	if (lock_or_give_up()) {
+	if (spin_lock_or_give_up(&console.lock)) {
 		console_log(s, n);
 		console_pump(false);
 		if (console_log_waits() || !console_out_idle())
@@ -313,7 +301,7 @@ bool console_work(void)
 
 void console_flush(void)
 {
-	if (lock_or_give_up()) {
+	if (spin_lock_or_give_up(&console.lock)) {
 		console_log_release();
 		console_pump(true);
 		for (struct console_port *p = console.ports; p; p = p->next) {

@@ -9,8 +9,8 @@
 #include "hv/guest_config.h"
 
 #include "hv/print.h"
-#include "hv/string.h"
 #include "hv/pv.h"
+#include "hv/string.h"
 #include "hv/words.h"
 #include "mmu/mmu.h"
 

@@ -12,7 +12,6 @@
 #include "hv/string.h"
 
 #define LOG_BYTES 8192
-#define LOCK_TRIES 10000000 /* about a second */
 #define PIECE_BYTES 128 /* gathered on the stack, so that a sink sees few pieces */
 
 /* For a panic before the boot line was read. */
@@ -20,7 +19,7 @@
 #define FALLBACK_BAUD 115200
 
 static void (*sink)(const char *text, size_t n);
-static struct spinlock lock; /* one printk at a time */
+static struct spinlock lock; /* one printk at a time: pieces of a line stay together */
 static bool uart_up;
 static char log[LOG_BYTES]; /* text from before the UART was up */
 static size_t log_len;
@@ -112,22 +111,10 @@ static void piece_put(struct format_out *out, const char *text, size_t n)
 	p->len += n;
 }
 
-/* Pieces of one line stay together; but it may be a machine check that prints, or another CPU
- * that died holding the lock. */
-static bool lock_or_give_up(void)
-{
-	for (unsigned i = 0; i < LOCK_TRIES; i++) {
-		if (spin_trylock(&lock))
-			return true;
-		__builtin_ia32_pause();
-	}
-	return false;
-}
-
 void vprintk(const char *fmt, va_list ap)
 {
 	struct piece_out p = { .out.put = piece_put, .len = 0 };
-	bool locked = sink && lock_or_give_up();
+	bool locked = sink && spin_lock_or_give_up(&lock);
 
 	format_text(&p.out, fmt, ap);
 	piece_flush(&p);

@@ -10,7 +10,7 @@
 
 /* Start every CPU that the MADT names; each enters the run loop at once. One that does not come,
  * or cannot run guests, or whose TSC differs from the boot CPU's, is left out, with a message.
- * Boot CPU, after vendor_init; `low_page` as memmap_low_page() gives it, 0: none. */
+ * Boot CPU, after vendor_init; `low_page` as in struct memmap, 0: none. */
 void smp_start(hpa_t low_page);
 
 /* Make `cpu` leave guest mode or HLT; to itself it is nothing. Any context. */

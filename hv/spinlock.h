@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#define SPIN_TRIES 10000000u
+
 struct spinlock {
 	int held;
 };
@@ -23,6 +25,18 @@ static inline void spin_lock(struct spinlock *l)
 static inline bool spin_trylock(struct spinlock *l)
 {
 	return !__atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE);
+}
+
+/* For those who may have interrupted the holder (a machine check, an NMI), or meet a CPU that died
+ * with the lock: they try for about a second. False: it is not theirs. */
+static inline bool spin_lock_or_give_up(struct spinlock *l)
+{
+	for (unsigned tries = 0; tries < SPIN_TRIES; tries++) {
+		if (spin_trylock(l))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
 }
 
 static inline void spin_unlock(struct spinlock *l)

@@ -72,13 +72,12 @@ void vcpu_wait_flush(const struct vcpu *v)
 		cpu_relax();
 }
 
-bool vcpu_take_poke(struct vcpu *v)
+void vcpu_take_poke(struct vcpu *v)
 {
 	vcpu_has_left(v);
 	__atomic_store_n(&v->poked, false, __ATOMIC_SEQ_CST);
 	if (__atomic_exchange_n(&v->flush_asked, false, __ATOMIC_SEQ_CST))
 		mmu_hw_flush(&v->mmu);
-	return false;
 }
 
 void vcpu_nmi(struct vcpu *v)

@@ -189,19 +189,23 @@ static inline void vcpu_before_entry(struct vcpu *v)
 		vcpu_look_for_events(v);
 }
 
-/* Between vcpu_before_entry and the entry: false, another CPU wants something that comes first.
- * The back end tells when the guest has been left. */
-bool vcpu_take_poke(struct vcpu *v);
+/* What another CPU asked for is done, or looked at before the next try. */
+void vcpu_take_poke(struct vcpu *v);
 
 static inline void vcpu_is_entering(struct vcpu *v)
 {
 	(void)__atomic_exchange_n(&v->in_guest, true, __ATOMIC_SEQ_CST);
 }
 
+/* Between vcpu_before_entry and the entry: false, another CPU wants something that comes first.
+ * The back end tells when the guest has been left. */
 static inline bool vcpu_may_enter(struct vcpu *v)
 {
 	vcpu_is_entering(v);
-	return likely(!__atomic_load_n(&v->poked, __ATOMIC_RELAXED)) || vcpu_take_poke(v);
+	if (likely(!__atomic_load_n(&v->poked, __ATOMIC_RELAXED)))
+		return true;
+	vcpu_take_poke(v);
+	return false;
 }
 
 static inline void vcpu_has_left(struct vcpu *v)

@@ -39,11 +39,9 @@ enum lapic_register {
 #define LVT_NMI (4u << 8)
 #define LVT_EXTINT (7u << 8)
 #define LVT_TSC_DEADLINE (2u << 17)
-#define ICR_NMI (4u << 8) /* edge, by physical destination (10.6.1) */
-#define ICR_PENDING (1u << 12)
 #define DIVIDE_BY_1 0xbu
 #define ID_SHIFT 24
-#define ICR_NMI (4u << 8)
+#define ICR_NMI (4u << 8) /* these by physical destination, edge (10.6.1) */
 #define ICR_INIT (5u << 8)
 #define ICR_STARTUP (6u << 8)
 #define ICR_BUSY (1u << 12)
@@ -183,6 +181,7 @@ void lapic_eoi_vector(unsigned vector)
 	(void)vector;
 	eoi();
 }
+
 uint64_t lapic_errors(void)
 {
 	return nr_errors;

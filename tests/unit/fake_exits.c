@@ -215,12 +215,11 @@ void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint
 }
 
 /* Another CPU wants the vCPU to go back to its run loop. */
-bool vcpu_take_poke(struct vcpu *v)
+void vcpu_take_poke(struct vcpu *v)
 {
 	vcpu_has_left(v);
 	v->poked = false;
 	v->leave = true;
-	return false;
 }
 
 void vcpu_skip_slowly(struct vcpu *v, uint64_t from)
