@@ -5,8 +5,12 @@
 
 #include <stdint.h>
 
-void smp_open(void); /* before all others: how many CPUs there are */
+int smp_open(void); /* before all others: how many CPUs there are. -1: no memory */
 unsigned smp_cpus(void);
+
+/* Look at the TSC and the clock: neither may be behind what any process that was forked since
+ * smp_open() has seen. fail() tells. */
+void smp_look_at_time(void);
 
 /* Like phase->run. A unit: one page taken away under the eyes of all CPUs; one look at each clock
  * on each CPU. */
