@@ -57,7 +57,7 @@ def test_load(boot, cpus, vcpus, engine):
     assert machine.alive()
 
 
-def free_kib(machine):
+def kib_in_use(machine):
     return int(re.search(r"(\d+) KiB in use", machine.key("m"))[1])
 
 
@@ -76,8 +76,8 @@ def killed_and_started_again(boot, times, seed):
         time.sleep(chance.uniform(0, 12))
         machine.send("k2")
         machine.expect(r"dies: ended: killed from the console", 60)
-        assert in_use in (None, free_kib(machine)), "memory was lost"
-        in_use = free_kib(machine)
+        assert in_use in (None, kib_in_use(machine)), "memory was lost"
+        in_use = kib_in_use(machine)
         machine.send("n2")
         machine.expect(r"dies: started, ", 60)
     audit(machine, ["stays", "dies"])
