@@ -25,9 +25,11 @@ static struct {
 	uint64_t value;
 } team;
 
-static struct {
+struct clocks {
 	uint64_t tsc, ns;
-} *latest; /* that anybody has seen */
+};
+
+static struct clocks *latest; /* that anybody has seen */
 
 /* A thread prints nothing: that is the first one's. */
 static void team_error(const char *what, uint64_t value)

@@ -42,13 +42,16 @@ def test_every_vcpu_works(boot, cpus, vcpus):
     assert "stall" not in shell.run("dmesg"), "a CPU that did not answer"
 
 
-@pytest.mark.parametrize("cpus,vcpus,engine", [(1, 2, "xi"), (2, 2, "xi"), (2, 2, "vtlb")])
+@pytest.mark.parametrize("cpu,cpus,vcpus,engine", [
+    ("EPYC", 1, 2, "xi"), ("EPYC", 2, 2, "xi"), ("EPYC", 2, 2, "vtlb"),
+    ("max", 2, 2, "xi"),  # five levels
+])
 @pytest.mark.xdist_group("smp")
-def test_load(boot, cpus, vcpus, engine):
+def test_load(boot, cpu, cpus, vcpus, engine):
     seconds = 10
-    machine = boot(xihv.stock_modules(NAME, words=f"vcpus={vcpus} mmu={engine}",
+    machine = boot(xihv.stock_modules(NAME, words=f"vcpus={vcpus} mmu={engine}", cpu=cpu,
                                       cmdline=f"xihv.load={seconds}"),
-                   mem=MEM, cpus=cpus, limit=900)
+                   cpu=cpu, mem=MEM, cpus=cpus, limit=900)
     machine.loads_begin([NAME], BOOT_SECONDS)
     for _ in range(3):
         audit(machine)

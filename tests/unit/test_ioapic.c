@@ -240,15 +240,9 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(registers),
-		T(edge),
-		T(level),
-		T(level_moves),
-		T(level_unmask),
-		T(eoi_without_the_local_apic),
-		T(shared_vector),
-		T(delivery),
-		T(random_pokes),
+		T(registers),	  T(edge),	   T(level),
+		T(level_moves),	  T(level_unmask), T(eoi_without_the_local_apic),
+		T(shared_vector), T(delivery),	   T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
