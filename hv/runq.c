@@ -89,8 +89,10 @@ static bool can_run(struct vcpu *v)
 {
 	if (v->vm->state != VM_RUNNING)
 		return false;
-	if (unlikely(vcpu_start_changes(v)))
+	if (unlikely(vcpu_start_changes(v))) {
+		v->runtime = runtime_with_credit(v);
 		return true;
+	}
 	if (v->state == VCPU_HALTED && vcpu_wakes(v)) {
 		v->runtime = runtime_with_credit(v);
 		v->state = VCPU_RUNNABLE;
