@@ -424,15 +424,32 @@ bool vcpu_emulate_insn(struct vcpu *v, const struct insn *insn)
 	return true;
 }
 
+bool vcpu_unprotect(struct vcpu *v, gpa_t gpa)
+{
+	bool obeys_wp = !(v->cr0 & CR0_PG) || (v->cr0 & CR0_WP);
+
+	if (mmu_unshadow(&v->mmu, gpa))
+		return true;
+	/* Another vCPU was first. */
+	return obeys_wp && p2m_lookup(&v->vm->p2m, gpa_to_gfn(gpa)).kind == P2M_RAM;
+}
+
+/* Its exit is one of its own, behind the processor's check of the guest's right to the port: met
+ * elsewhere it has been written there since. */
+static bool is_port_insn(const struct insn *insn)
+{
+	return insn->op >= INSN_INS && insn->op <= INSN_OUT;
+}
+
 /* Who writes a table with a repeated string instruction clears or copies a page: it is no
  * table any more, or not yet. */
 void vcpu_emulate(struct vcpu *v, gpa_t gpa)
 {
 	const struct insn *insn = vcpu_insn(v);
 
-	if (!insn || (insn->rep && mmu_unshadow(&v->mmu, gpa)))
+	if (!insn || is_port_insn(insn) || (insn->rep && mmu_unshadow(&v->mmu, gpa)))
 		return;
-	if (!vcpu_emulate_insn(v, insn) && !mmu_unshadow(&v->mmu, gpa))
+	if (!vcpu_emulate_insn(v, insn) && !vcpu_unprotect(v, gpa))
 		kill_at(v, gpa);
 }
 
@@ -440,6 +457,8 @@ void vcpu_emulate_string_io(struct vcpu *v)
 {
 	const struct insn *insn = vcpu_insn(v);
 
-	if (insn && !vcpu_emulate_insn(v, insn))
+	if (!insn || (insn->op != INSN_INS && insn->op != INSN_OUTS))
+		return;
+	if (!vcpu_emulate_insn(v, insn))
 		kill_at(v, GPA(0));
 }

@@ -35,7 +35,7 @@ static void emulate_access(struct vcpu *v, uint64_t va, gpa_t gpa)
 {
 	if (likely(v->delivering.type == EVENT_NONE))
 		vcpu_emulate(v, gpa);
-	else if (!mmu_unshadow(&v->mmu, gpa))
+	else if (!vcpu_unprotect(v, gpa))
 		vm_kill(v,
 			"to deliver vector 0x%x it uses 0x%llx, which is a device's, ROM or no memory",
 			v->delivering.vector, (unsigned long long)va);

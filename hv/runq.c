@@ -31,11 +31,13 @@ static struct vcpu *vcpus[MAX_VCPUS];
 static unsigned nr_vcpus;
 static uint64_t least; /* `runtime` of whoever got the latest turn; only grows */
 
-void runq_add(struct vcpu *v)
+void runq_add(struct vcpu *v, uint64_t used)
 {
+	spin_lock(&lock);
 	BUG_ON(nr_vcpus == MAX_VCPUS);
-	v->runtime = least;
+	v->runtime = least + used;
 	vcpus[nr_vcpus++] = v;
+	spin_unlock(&lock);
 }
 
 void runq_remove(struct vcpu *v)
@@ -120,6 +122,11 @@ static bool wake_a_sleeper(void)
 	return false;
 }
 
+void runq_wake_another(void)
+{
+	(void)wake_a_sleeper();
+}
+
 struct vcpu *runq_take(struct percpu *cpu)
 {
 	struct vcpu *best = NULL;
@@ -142,7 +149,7 @@ struct vcpu *runq_take(struct percpu *cpu)
 	}
 	spin_unlock(&lock);
 	if (ready > 1)
-		(void)wake_a_sleeper();
+		runq_wake_another();
 	return best;
 }
 

@@ -12,13 +12,18 @@
 
 struct percpu;
 
-/* A vCPU becomes known / is taken off. Boot CPU, the others stopped. */
-void runq_add(struct vcpu *v);
+/* A vCPU becomes known. Boot CPU. `used`: TSC ticks that it is treated as having run already. */
+void runq_add(struct vcpu *v, uint64_t used);
+
+/* It is taken off. Boot CPU, the others stopped. */
 void runq_remove(struct vcpu *v);
 
 /* The next vCPU for `cpu`, which has it from now on (v->cpu); it may be the one that the CPU has
  * already. NULL: none can run. */
 struct vcpu *runq_take(struct percpu *cpu);
+
+/* There may be more to run than this CPU, which has found something, can: wake one that sleeps. */
+void runq_wake_another(void);
 
 /* `v`, which is not running, has something to wake for: find a CPU for it. Any context. */
 void runq_wake(struct vcpu *v);

@@ -158,18 +158,23 @@ static void take_turn(struct percpu *cpu, struct vcpu *v)
 		run(cpu, v);
 }
 
-/* Says that it sleeps, looks once more, and only then does. */
+/* Says that it sleeps, looks once more, and only then does. Who took its word meanwhile, for a
+ * vCPU that it did not see, has another CPU woken. */
 static void sleep(struct percpu *cpu)
 {
 	struct vcpu *v;
+	bool claimed;
 
 	__atomic_store_n(&cpu->idle, true, __ATOMIC_SEQ_CST);
 	v = runq_take(cpu);
 	if (!v && !has_work(cpu) && !smp_stop_wanted())
 		cpu_idle();
-	__atomic_store_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
-	if (v)
-		take_turn(cpu, v);
+	claimed = !__atomic_exchange_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
+	if (!v)
+		return;
+	if (claimed)
+		runq_wake_another();
+	take_turn(cpu, v);
 }
 
 void sched_loop(void)

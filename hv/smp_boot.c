@@ -111,6 +111,16 @@ static void wait_for_start(uint64_t ns)
 		cpu_relax();
 }
 
+/* Lest it comes later. When the wait is over it uses nothing any more that the next one needs. */
+static void stop_starting(uint32_t apic_id)
+{
+	uint64_t until = clock_ns() + INIT_NS;
+
+	lapic_send_init(apic_id);
+	while (clock_ns() < until)
+		cpu_relax();
+}
+
 static bool send_start(uint32_t apic_id, hpa_t page)
 {
 	lapic_send_init(apic_id);
@@ -122,7 +132,7 @@ static bool send_start(uint32_t apic_id, hpa_t page)
 	wait_for_start(START_NS);
 	if (get_state() != START_SENT)
 		return true;
-	lapic_send_init(apic_id); /* lest it comes later */
+	stop_starting(apic_id);
 	return false;
 }
 

@@ -207,12 +207,10 @@ void vcpu_look_for_events(struct vcpu *v)
 		vcpu_kick(v);
 }
 
-bool vcpu_wakes(struct vcpu *v)
+static bool has_reason_to_wake(struct vcpu *v)
 {
 	bool irq;
 
-	if (!v->irq_check)
-		return false;
 	if (v->nmi_pending && !v->nmi_blocked)
 		return true;
 	if (__atomic_exchange_n(&v->unhalted, false, __ATOMIC_ACQUIRE))
@@ -223,6 +221,18 @@ bool vcpu_wakes(struct vcpu *v)
 	irq = board_irq_pending(v);
 	spin_unlock(&v->vm->lock);
 	return irq;
+}
+
+/* What it has looked at in vain it need not look at again. */
+bool vcpu_wakes(struct vcpu *v)
+{
+	if (!v->irq_check)
+		return false;
+	__atomic_store_n(&v->irq_check, false, __ATOMIC_SEQ_CST);
+	if (!has_reason_to_wake(v))
+		return false;
+	v->irq_check = true; /* the next entry takes the interrupt */
+	return true;
 }
 
 /*

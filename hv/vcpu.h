@@ -159,6 +159,10 @@ const struct insn *vcpu_insn_at(struct vcpu *v, uint64_t la, unsigned mode);
  * with which a guest ends whose instruction is out of scope. */
 void vcpu_emulate(struct vcpu *v, gpa_t gpa);
 
+/* A write to `gpa` that the processor could not do, and nobody else can. True: it can now, for the
+ * frame is RAM that holds no table any more. */
+must_check bool vcpu_unprotect(struct vcpu *v, gpa_t gpa);
+
 /* Execute a given one, which is at rip. False: it is outside the emulator's scope. */
 must_check bool vcpu_emulate_insn(struct vcpu *v, const struct insn *insn);
 

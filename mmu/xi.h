@@ -215,6 +215,20 @@ static inline bool xi_same_key(const struct xi_key *a, const struct xi_key *b)
 	return a->gfn == b->gfn && a->role.word == b->role.word;
 }
 
+/* The indirect spages of a frame, one by one. */
+static inline struct xi_spage *xi_first_table(const struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	uint32_t n = x->frame[gfn].tables;
+
+	return n ? xi_page(x, n - 1) : NULL;
+}
+
+static inline struct xi_spage *xi_next_table(const struct xi *x,
+					     const struct xi_spage *s) MMU_LOCKED
+{
+	return s->next_same ? xi_page(x, s->next_same - 1) : NULL;
+}
+
 /* ---- xi_list.c: entries and the lists that they are in ---- */
 
 /* Entries by number, 1 and up. */
@@ -310,8 +324,9 @@ struct xi_spage *xi_new(struct xi *x, struct mmu_vcpu *v, const struct xi_key *k
  * to. It stays DYING while a vCPU has it as root. */
 void xi_zap(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED;
 
-/* All spages of a frame. */
+/* All spages of a frame; those that nothing leads to. */
 void xi_zap_frame(struct xi *x, uint64_t gfn, bool deep) MMU_LOCKED;
+void xi_zap_orphans(struct xi *x, uint64_t gfn) MMU_LOCKED;
 void xi_zap_all(struct xi *x) MMU_LOCKED;
 
 void xi_get_root(struct xi_spage *s) MMU_LOCKED;

@@ -63,11 +63,17 @@ static bool is_table(const struct xi_spage *s, uint64_t gpte)
 	return (gpte & PTE_P) && ((gpte & PTE_A) || s->rom) && !(gpte & s->masks->odd[level]);
 }
 
+/* All that a guest root has: a 2-level one has a spage for each quadrant. */
+static void note_torn(struct xi *x, uint64_t gfn) MMU_LOCKED
+{
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = xi_next_table(x, s))
+		s->torn = true;
+}
+
 /* An address space goes: its own tables, which nothing else leads to, go at once, and the root
  * is written freely until it is left. */
 static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
 {
-	root->torn = true;
 	xi_for_each_used(i, root) {
 		struct xi_spage *child = xi_child(x, root, i);
 
@@ -83,23 +89,28 @@ static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
  * so it goes too (what it leads to stays, should this be wrong), and so do those above that
  * this leaves empty: writes to them need no exit then. Where that empties a whole slot of
  * 512 GiB, the address space is being taken down: its table of such slots goes with all below it,
- * if that is not the root itself.
+ * if that is not the root itself. So is an address space that nobody is in.
  */
 static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) MMU_LOCKED
 {
 	if (!child->key.role.direct && !child->parents && !child->roots)
 		xi_zap(x, child, true);
 	while (!s->roots) {
-		struct xi_spage *parent = s->parents ? xi_entry_page(x, s->parents) : NULL;
+		struct xi_spage *parent;
 
-		if (!parent || xi_entry_next(x, s->parents))
+		if (!s->parents) {
+			xi_zap_orphans(x, s->key.gfn);
 			return;
+		}
+		if (xi_entry_next(x, s->parents))
+			return;
+		parent = xi_entry_page(x, s->parents);
 		xi_zap(x, s, s->key.role.level == SLOT_LEVEL);
 		s = parent;
 		if (s->nr_present && !s->roots && s->key.role.level < SLOT_LEVEL)
 			return;
 	}
-	s->torn = true;
+	note_torn(x, s->key.gfn);
 	if (s->key.role.level >= SLOT_LEVEL)
 		abandon(x, s);
 }

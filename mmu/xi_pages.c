@@ -180,6 +180,17 @@ void xi_zap_frame(struct xi *x, uint64_t gfn, bool deep)
 		xi_zap(x, xi_page(x, x->frame[gfn].tables - 1), deep);
 }
 
+void xi_zap_orphans(struct xi *x, uint64_t gfn)
+{
+	struct xi_spage *next;
+
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = next) {
+		next = xi_next_table(x, s);
+		if (is_orphan(s))
+			xi_zap(x, s, false);
+	}
+}
+
 void xi_zap_all(struct xi *x)
 {
 	while (!list_empty(&x->lru))

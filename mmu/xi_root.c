@@ -116,16 +116,14 @@ static bool says_all(const struct xi *x, const struct xi_spage *s) MMU_LOCKED
 	return !s->rom && !xi_is_loose(x, s->key.gfn);
 }
 
-/* What the guest has in both, the kernel's half as a rule, leads to the same tables: it is linked
- * at once, where each entry would cost a fault. No way to them is new to the vCPU, and the flush
- * at hand brings in step what it covers. */
+/* What the guest has in both, the kernel's half as a rule, leads to the same tables and large
+ * pages: it is linked at once, where each entry would cost a fault. No way to them is new to the
+ * vCPU, and the flush at hand brings in step what it covers. */
 static void link_as(struct xi *x, struct xi_spage *s, const struct xi_spage *like) MMU_LOCKED
 {
 	xi_for_each_used(i, like) {
-		uint64_t spte = like->page.spt[i];
-
-		if (!spte_is_large(spte) && xi_guest_entry(s, i) == xi_guest_entry(like, i))
-			xi_set(x, s, i, spte, like->link[i].head);
+		if (xi_guest_entry(s, i) == xi_guest_entry(like, i))
+			xi_set(x, s, i, like->page.spt[i], like->link[i].head);
 	}
 }
 

@@ -26,18 +26,6 @@ static void protect(struct xi *x, uint64_t gfn) MMU_LOCKED
 		xi_set(x, xi_entry_page(x, *large), xi_entry_index(*large), 0, 0);
 }
 
-static struct xi_spage *first_table(const struct xi *x, uint64_t gfn) MMU_LOCKED
-{
-	uint32_t n = x->frame[gfn].tables;
-
-	return n ? xi_page(x, n - 1) : NULL;
-}
-
-static struct xi_spage *next_table(const struct xi *x, const struct xi_spage *s) MMU_LOCKED
-{
-	return s->next_same ? xi_page(x, s->next_same - 1) : NULL;
-}
-
 void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 {
 	if (GUARD(I3_PROTECT))
@@ -45,12 +33,12 @@ void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 	if (GUARD(I3_SETTLE))
 		xi_settle(x, v);
 	/* Before they are compared: one may map the very frame. */
-	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = xi_next_table(x, s)) {
 		s->oos = false;
 		x->nr_oos--;
 		list_del(&s->oos_node);
 	}
-	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s))
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = xi_next_table(x, s))
 		xi_sync(x, v, s);
 	xi_count(v, MMU_CNT_RESYNC);
 }
@@ -58,7 +46,7 @@ void xi_resync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 static bool may_unsync(struct xi *x, uint64_t gfn, bool *unused) MMU_LOCKED
 {
 	*unused = true;
-	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = xi_next_table(x, s)) {
 		if (s->key.role.level > 1 && GUARD(I18_LEAVES))
 			return false;
 		if (s->parents || s->roots)
@@ -81,7 +69,7 @@ static void evict_oldest(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED
 /* Has it spages that are in step with it? All of a frame are, or none is. */
 static bool is_in_step(const struct xi *x, uint64_t gfn) MMU_LOCKED
 {
-	const struct xi_spage *s = first_table(x, gfn);
+	const struct xi_spage *s = xi_first_table(x, gfn);
 
 	return s && !s->oos;
 }
@@ -107,7 +95,7 @@ bool xi_unsync(struct xi *x, struct mmu_vcpu *v, uint64_t gfn)
 	}
 	if (x->nr_oos >= x->max_oos)
 		evict_oldest(x, v);
-	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s))
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = xi_next_table(x, s))
 		go_oos(x, s);
 	xi_count(v, MMU_CNT_UNSYNC);
 	return true;
@@ -140,7 +128,7 @@ void xi_track(struct xi *x, struct mmu_vcpu *v, struct xi_spage *s)
 
 	if (born_oos(x, v, s))
 		return;
-	other = first_table(x, gfn);
+	other = xi_first_table(x, gfn);
 	if (other && other->oos) {
 		xi_resync(x, v, gfn);
 	} else if (!other) {
@@ -177,7 +165,7 @@ static bool looks_reused(struct xi *x, uint64_t gfn, unsigned offset, unsigned l
 {
 	bool reused = len < MIN_WRITE || offset % MIN_WRITE;
 
-	for (struct xi_spage *s = first_table(x, gfn); s; s = next_table(x, s)) {
+	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = xi_next_table(x, s)) {
 		if (s->roots)
 			return false;
 		if (s->key.role.level > 1 && ++s->writes > FLOOD)
@@ -188,7 +176,7 @@ static bool looks_reused(struct xi *x, uint64_t gfn, unsigned offset, unsigned l
 
 void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 {
-	struct xi_spage *s = first_table(x, gfn);
+	struct xi_spage *s = xi_first_table(x, gfn);
 
 	if (likely(!s))
 		return;
@@ -201,21 +189,21 @@ void xi_table_written(struct xi *x, uint64_t gfn, unsigned offset, unsigned len)
 
 		refresh_range(x, s, offset, len);
 		/* A table that went may have been one of this frame: look at all again. */
-		s = zaps == x->nr_zaps ? next_table(x, s) : first_table(x, gfn);
+		s = zaps == x->nr_zaps ? xi_next_table(x, s) : xi_first_table(x, gfn);
 	}
 }
 
 void xi_zap_other_size(struct xi *x, uint64_t gfn, unsigned bytes)
 {
-	struct xi_spage *s = first_table(x, gfn);
+	struct xi_spage *s = xi_first_table(x, gfn);
 
 	while (s) {
 		if (likely(xi_entry_bytes(s) == bytes)) {
-			s = next_table(x, s);
+			s = xi_next_table(x, s);
 			continue;
 		}
 		xi_zap(x, s, false);
-		s = first_table(x, gfn);
+		s = xi_first_table(x, gfn);
 	}
 }
 

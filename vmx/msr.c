@@ -71,8 +71,8 @@ static bool set_resident(struct vmx_vcpu *s, uint32_t msr, uint64_t val)
 {
 	for (unsigned i = 0; i < NR_RESIDENT_MSRS; i++)
 		if (resident[i] == msr) {
-			if (s->loaded)
-				wrmsr(msr, val);
+			if (s->loaded && wrmsr_safe(msr, val))
+				return false; /* reserved bits, such as the high half of FMASK */
 			s->msr[i] = val;
 			return true;
 		}

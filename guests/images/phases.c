@@ -233,8 +233,11 @@ static void run_pipe(unsigned units, uint64_t salt)
 		return;
 	}
 	pid = sys_fork();
-	if (pid == 0)
+	if (pid == 0) {
+		sys_close(there[1]); /* lest it waits for itself when this process is killed */
+		sys_close(back[0]);
 		pipe_child(there[0], back[1], units, len);
+	}
 	for (unsigned i = 0; i < units && pid > 0; i++)
 		pipe_trip(there[1], back[0], len, salt + i, &sum);
 	if (sum != units * 0.5)

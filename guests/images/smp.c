@@ -3,7 +3,8 @@
  * Phases for several CPUs (see phases.h): one thread pinned to each, all in one address space,
  * going through the same rounds in step.
  *
- * The threads share `team`; its words are written and read at once (__atomic).
+ * The threads share `team`, the processes `latest`; their words are written and read at once
+ * (__atomic).
  */
 #include "guests/images/smp.h"
 
@@ -22,11 +23,16 @@ static struct {
 	unsigned at_gate, gates; /* who has come, and how often all had */
 	uint64_t *pages; /* one for each CPU, which are mapped, read and taken away */
 	void *table; /* lock: where its pages are */
-	uint64_t tsc, ns; /* time: the latest that anybody has seen */
 	unsigned errors;
 	const char *what; /* of the first error */
 	uint64_t value;
 } team;
+
+struct clocks {
+	uint64_t tsc, ns;
+};
+
+static struct clocks *latest; /* that anybody has seen */
 
 /* A thread prints nothing: that is the first one's. */
 static void team_error(const char *what, uint64_t value)
@@ -142,18 +148,19 @@ static void lock(unsigned cpu)
 
 /* --- time ------------------------------------------------------------------------------ */
 
-/* `*latest` is what somebody has seen already; `now` was read after it was. */
-static void check_order(uint64_t *latest, uint64_t (*read)(void), const char *what)
+/* `*seen` is what somebody has seen already; `now` was read after it was. How far it is behind. */
+static uint64_t look(uint64_t *seen, uint64_t (*read)(void))
 {
-	uint64_t before = __atomic_load_n(latest, __ATOMIC_SEQ_CST), now;
+	uint64_t before = __atomic_load_n(seen, __ATOMIC_SEQ_CST), now;
 
 	__asm__ volatile("lfence" : : : "memory"); /* lest RDTSC goes first */
 	now = read();
 	if (now < before)
-		team_error(what, before - now);
-	while (now > before && !__atomic_compare_exchange_n(latest, &before, now, false,
+		return before - now;
+	while (now > before && !__atomic_compare_exchange_n(seen, &before, now, false,
 							    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		;
+	return 0;
 }
 
 static uint64_t read_tsc(void)
@@ -161,12 +168,32 @@ static uint64_t read_tsc(void)
 	return __builtin_ia32_rdtsc();
 }
 
+static void look_at_time(void (*error)(const char *what, uint64_t value))
+{
+	uint64_t behind = look(&latest->tsc, read_tsc);
+
+	if (behind)
+		error("the TSC is behind by ticks", behind);
+	behind = look(&latest->ns, sys_now_ns);
+	if (behind)
+		error("the clock is behind by ns", behind);
+}
+
+static void time_error(const char *what, uint64_t value)
+{
+	fail("time", what, (long)value);
+}
+
+void smp_look_at_time(void)
+{
+	look_at_time(time_error);
+}
+
 static void time_never_goes_back(unsigned cpu)
 {
 	(void)cpu;
 	for (unsigned u = 0; u < team.units; u++) {
-		check_order(&team.tsc, read_tsc, "another CPU's TSC is ahead by ticks");
-		check_order(&team.ns, sys_now_ns, "another CPU's clock is ahead by ns");
+		look_at_time(team_error);
 		if (u % SPINS == 0)
 			sys_yield();
 	}
@@ -214,9 +241,11 @@ static void run_team(const char *phase, void (*what)(unsigned cpu), unsigned uni
 		fail(phase, team.what, (long)team.value);
 }
 
-void smp_open(void)
+int smp_open(void)
 {
 	team.cpus = sys_cpus();
+	latest = sys_map_shared(sizeof(*latest));
+	return latest ? 0 : -1;
 }
 
 unsigned smp_cpus(void)

@@ -5,11 +5,15 @@
 
 #include <stdint.h>
 
-void smp_open(void); /* before all others: how many CPUs there are */
+int smp_open(void); /* before all others: how many CPUs there are. -1: no memory */
 unsigned smp_cpus(void);
 
 /* Shootdowns so far: how often a CPU flushed its TLB because another asked it to by an interrupt. */
 uint64_t smp_shootdowns(void);
+
+/* Look at the TSC and the clock: neither may be behind what any process that was forked since
+ * smp_open() has seen. fail() tells. */
+void smp_look_at_time(void);
 
 /*
  * Like phase->run. A unit of

@@ -75,6 +75,13 @@ void *sys_map(size_t bytes)
 	return (void *)p;
 }
 
+void *sys_map_shared(size_t bytes)
+{
+	long p = sys_mmap(bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+
+	return p < 0 && p > -(long)SYS_PAGE ? NULL : (void *)p;
+}
+
 long sys_unmap(void *p, size_t bytes)
 {
 	return sys5(__NR_munmap, (long)p, (long)bytes, 0, 0, 0);

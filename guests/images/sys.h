@@ -142,6 +142,7 @@ long sys_wait(long pid, int *status);
 long sys_kill(long pid); /* SIGKILL */
 long sys_exec(const char *path, const char *const argv[]);
 void *sys_map(size_t bytes); /* private, anonymous, RW, no huge pages; NULL: failed */
+void *sys_map_shared(size_t bytes); /* anonymous, RW, the same for all forks; NULL: failed */
 long sys_unmap(void *p, size_t bytes);
 long sys_protect(void *p, size_t bytes, int prot);
 long sys_pipe(int fd[2]);

@@ -90,11 +90,11 @@ static bool still_there(const struct vectors *v, const uint64_t *x87, uint32_t d
 
 int main(void)
 {
-	unsigned bad = 0, bad_xcr0 = 0;
+	unsigned bad = 0, bad_xcr0 = 0, rounds = (unsigned)asked_number("n=", ROUNDS);
 
 	switch_on();
 	say("switch: %s\n", avx ? "x87, SSE, AVX" : "x87, SSE");
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < rounds; i++) {
 		uint64_t start = rdtsc(), x87 = start >> 3;
 		uint32_t dr = (uint32_t)start, mxcsr = 0x1f80 | (dr & 0x6000);
 		struct vectors v;
@@ -106,7 +106,7 @@ int main(void)
 		bad += !still_there(&v, &x87, dr, mxcsr);
 		bad_xcr0 += avx && xcr0() != XCR0_ALL;
 	}
-	check(bad == 0, "registers stay, %u of %u times not", bad, ROUNDS);
+	check(bad == 0, "registers stay, %u of %u times not", bad, rounds);
 	check(bad_xcr0 == 0, "and XCR0");
 	return checks_done("switch");
 }

@@ -31,6 +31,11 @@ def test_all_guests_at_once(boot, engine):
     watched_loads(boot, SECONDS, engine)
 
 
+def test_soak(boot):
+    """All of them, with all vCPUs' clocks checked against each other, for SOAK_SECONDS: an hour."""
+    watched_loads(boot, int(os.environ.get("SOAK_SECONDS", "3600")), xihv.engines()[0])
+
+
 @pytest.mark.parametrize("options", each(xihv.options() + ["+".join(xihv.options())]))
 def test_without(boot, options):
     """Each option alone, and all of them."""

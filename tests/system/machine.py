@@ -127,6 +127,7 @@ class Machine:
         """End the emulator if it still runs."""
         if self.child.pid and self.child.isalive():
             os.kill(self.child.pid, signal.SIGKILL)
+            self.child.wait() # a busy machine takes its time
         self.child.close(force=True)
         self._log.close()
 

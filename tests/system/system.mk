@@ -29,10 +29,13 @@ access-full: ## all cases of the access test, bare and with each engine (an hour
 	@ACCESS_CASES=full $(PYTEST) -m "not long" tests/system/test_access.py $(PYTEST_ARGS)
 
 LOAD_SECONDS ?= 60
-system-long: ## the load under each engine and with each option left out (LOAD_SECONDS=60 each)
+SOAK_SECONDS ?= 3600
+RESTARTS ?= 100
+system-long: ## the load under each engine and with each option left out (LOAD_SECONDS=60 each), SOAK_SECONDS=3600 of all guests at once, RESTARTS=100
 	@$(MAKE) --no-print-directory all images tiny
 	@mkdir -p $(B)/logs
-	@LOAD_SECONDS=$(LOAD_SECONDS) $(PYTEST) tests/system/long_load.py $(PYTEST_ARGS)
+	@LOAD_SECONDS=$(LOAD_SECONDS) SOAK_SECONDS=$(SOAK_SECONDS) RESTARTS=$(RESTARTS) \
+		$(PYTEST) tests/system/long_load.py $(PYTEST_ARGS)
 
 # BED=qemu or bochs; MODEL: one of the bed's processors (xihv.CPUS, bochs.MODELS), the first if
 # none; GUESTS: which of the stock guests (xihv.STOCK), all if none; VCPUS: of each (2, on Bochs 1);

@@ -99,6 +99,14 @@ def machine_args(cpu="EPYC", mem=HOST_MEM_MIB, cpus=1):
     return accel + ["-cpu", CPUS.get(cpu, cpu), "-m", str(mem), "-no-reboot"]
 
 
+# What a Linux says when its machine misbehaves.
+COMPLAINTS = re.compile(
+    r"^.*\[ *\d+\.\d+\].* (?:[Ss]purious|nobody cared|No irq handler for vector|WARNING: CPU|BUG:|"
+    r"general protection|segfault|trap invalid opcode|Bad page|bad p[mgu4]d|Oops|"
+    r"(?:soft|hard) lockup|blocked for more than|.*self-detected stall|"
+    r"[Cc]locksource .*unstable|TSC .*warp).*$", re.M)
+
+
 class Console:
     """The hypervisor's console on a machine's serial line."""
 
@@ -132,6 +140,8 @@ class Console:
             rf"\({n}\) xihv-guest: load ended with code 0",
             rf"{n}: ended: .*\n")]
         self.expect_all([line for line in lines if not re.search(line, self.log())], seconds)
+        complaints = COMPLAINTS.findall(self.log())
+        assert not complaints, "\n".join(complaints)
 
 
 class Xihv(Console, Qemu):

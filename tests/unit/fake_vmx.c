@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/errno.h"
+
 uint64_t fake_vmcs[FAKE_VMCS_FIELDS];
 unsigned fake_vmcs_writes[FAKE_VMCS_FIELDS];
 uint64_t fake_cr2, fake_dr6, fake_msr[8];
@@ -109,6 +111,14 @@ uint64_t fake_rdmsr(uint32_t msr)
 void fake_wrmsr(uint32_t msr, uint64_t val)
 {
 	*fake_msr_at(msr) = val;
+}
+
+int fake_wrmsr_safe(uint32_t msr, uint64_t val)
+{
+	if (msr == MSR_SFMASK && val >> 32)
+		return -EIO;
+	fake_wrmsr(msr, val);
+	return 0;
 }
 
 uint64_t fake_read_cr2(void)

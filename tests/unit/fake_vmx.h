@@ -29,6 +29,7 @@ void vmx_access_failed(enum vmcs_field field);
 /* ... and what the processor does otherwise. */
 uint64_t fake_rdmsr(uint32_t msr);
 void fake_wrmsr(uint32_t msr, uint64_t val);
+must_check int fake_wrmsr_safe(uint32_t msr, uint64_t val);
 uint64_t fake_read_cr2(void);
 void fake_write_cr2(uint64_t val);
 uint64_t fake_read_dr6(void);
@@ -38,6 +39,7 @@ struct percpu *fake_this_cpu(void);
 
 #define rdmsr fake_rdmsr
 #define wrmsr fake_wrmsr
+#define wrmsr_safe fake_wrmsr_safe
 #define read_cr2 fake_read_cr2
 #define write_cr2 fake_write_cr2
 #define read_dr6 fake_read_dr6

@@ -120,6 +120,30 @@ static void level(void **state)
 	assert_int_equal(take(), -1);
 }
 
+/* Given to another processor between its acceptance and its EOI, as irqbalance does: the other one
+ * gets it after the EOI, not beside the first. */
+static void level_moves(void **state)
+{
+	struct vcpu other = { .vm = &vm, .id = 1 };
+
+	(void)state;
+	other.lapic = vlapic_create(&other, &bus);
+	assert_non_null(other.lapic);
+	vlapic_set_virtual_wire(other.lapic);
+	put(0x22, 0x8039); /* pin 9 */
+	ioapic_set_pin(&io, 9, true);
+	assert_int_equal(take(), 0x39);
+	put(0x22, 0x18039); /* masked, as the manual wants it, and ... */
+	put(0x23, 1 << 24); /* ... to APIC 1 */
+	put(0x22, 0x8039);
+	assert_int_equal(take(), -1);
+	assert_int_equal(vlapic_pending(other.lapic), -1);
+	vlapic_eoi(vcpu.lapic);
+	assert_int_equal(take(), -1);
+	assert_int_equal(vlapic_pending(other.lapic), 0x39);
+	vlapic_destroy(other.lapic);
+}
+
 /* A level interrupt that is asserted while masked comes when it is unmasked. */
 static void level_unmask(void **state)
 {
@@ -216,14 +240,9 @@ static void random_pokes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(registers),
-		T(edge),
-		T(level),
-		T(level_unmask),
-		T(eoi_without_the_local_apic),
-		T(shared_vector),
-		T(delivery),
-		T(random_pokes),
+		T(registers),	  T(edge),	   T(level),
+		T(level_moves),	  T(level_unmask), T(eoi_without_the_local_apic),
+		T(shared_vector), T(delivery),	   T(random_pokes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

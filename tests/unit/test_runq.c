@@ -69,7 +69,7 @@ static int setup(void **state)
 		vcpus[i] = (struct vcpu){ .vm = &vm, .id = i, .state = VCPU_HALTED };
 		vcpus[i].regs.rflags = RFLAGS_IF;
 		vm.vcpu[i] = &vcpus[i];
-		runq_add(&vcpus[i]);
+		runq_add(&vcpus[i], 0);
 	}
 	return 0;
 }
@@ -171,6 +171,22 @@ static void a_sleeper_saves_little(void **state)
 		first++;
 	assert_true(first >= 1);
 	assert_true(first <= 21); /* the credit, and the other's last turn */
+}
+
+/* What it took to start a guest, the others may run before it does. */
+static void who_has_used_much_waits(void **state)
+{
+	struct vcpu late = { .vm = &vm, .id = VCPUS - 1, .state = VCPU_RUNNABLE };
+	unsigned turns = 0;
+
+	(void)state;
+	make_runnable(1);
+	turn(0, 10 * MS);
+	runq_add(&late, 100 * MS);
+	while (turn(0, 10 * MS) == &vcpus[0])
+		turns++;
+	assert_in_range(turns, 9, 12);
+	runq_remove(&late);
 }
 
 static void start_signals_are_a_reason(void **state)
@@ -292,6 +308,7 @@ int main(void)
 		T(nobody_is_taken_twice),
 		T(a_vcpu_moves_when_it_lags),
 		T(a_sleeper_saves_little),
+		T(who_has_used_much_waits),
 		T(start_signals_are_a_reason),
 		T(a_start_brings_little_credit),
 		T(whoever_has_it_is_kicked),

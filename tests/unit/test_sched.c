@@ -91,10 +91,27 @@ struct percpu *cpu_area(unsigned index)
 
 /* ---- the rest of the hypervisor ---- */
 
+/* So often nothing can run. When something can, another CPU may just have claimed this one, which
+ * still says that it sleeps. */
+static unsigned empty_looks;
+static bool is_claimed;
+static unsigned woken_others;
+
 struct vcpu *runq_take(struct percpu *cpu)
 {
+	if (empty_looks) {
+		empty_looks--;
+		return NULL;
+	}
+	if (is_claimed)
+		assert_true(cpu_claim_idle(cpu));
 	vcpu.cpu = cpu;
 	return &vcpu;
+}
+
+void runq_wake_another(void)
+{
+	woken_others++;
 }
 
 void runq_wake(struct vcpu *v)
@@ -226,7 +243,8 @@ static int setup(void **state)
 	vm = (struct vm){ .state = VM_RUNNING };
 	vcpu.vm = &vm;
 	vcpu.state = VCPU_RUNNABLE;
-	loops = nr_second = 0;
+	loops = nr_second = empty_looks = woken_others = 0;
+	is_claimed = false;
 	fake_tsc = 0;
 	armed = TIMER_TSC_NEVER;
 	time_init();
@@ -255,11 +273,26 @@ static void test_one_that_comes_due_while_another_runs(void **state)
 	assert_int_equal(nr_second, 1);
 }
 
+/* A CPU that finds a vCPU at its last look before it sleeps. */
+static void test_wake_up_that_hit_the_wrong_cpu_is_passed_on(void **state)
+{
+	(void)state;
+	first_takes = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		is_claimed = i;
+		empty_looks = 1;
+		run_until_a_guest_runs();
+		assert_int_equal(woken_others, i);
+		assert_false(cpu_is_idle(&fake_cpu));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_timers_that_lie_ahead_are_armed, setup),
 		cmocka_unit_test_setup(test_one_that_comes_due_while_another_runs, setup),
+		cmocka_unit_test_setup(test_wake_up_that_hit_the_wrong_cpu_is_passed_on, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,6 +340,8 @@ static void resident_msrs(void **state)
 	(void)state;
 	assert_true(vmx_ops.set_msr(V, MSR_LSTAR, 0x1234));
 	assert_int_equal(*fake_msr_at(MSR_LSTAR), 0x1234);
+	assert_false(vmx_ops.set_msr(V, MSR_SFMASK, UINT64_C(1) << 32)); /* reserved: #GP */
+	assert_int_equal(*fake_msr_at(MSR_SFMASK), 0);
 	*fake_msr_at(MSR_KERNEL_GS_BASE) = 0x77; /* by SWAPGS, without an exit */
 	assert_true(vmx_ops.get_msr(V, MSR_KERNEL_GS_BASE, &val));
 	assert_int_equal(val, 0x77);

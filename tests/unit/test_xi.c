@@ -242,8 +242,9 @@ static void write_entry(uint64_t at, uint64_t entry, unsigned bytes)
 		fake_write32(at, (uint32_t)entry);
 }
 
-/* The pieces of a large page that another root has are taken as they are, in each format. */
-static void shared_pieces(unsigned bytes)
+/* A large page that another root has is taken as it is, and so are pieces of one (`whole`: no), in
+ * each format. */
+static void shared_large_page(unsigned bytes, bool whole)
 {
 	const uint64_t beyond = V(FAKE_RAM_FRAMES), large = DATA | ALL | PS;
 	const uint64_t entry[] = { T1 | ALL, large, large | 1u << 21 | 1u << 13, beyond | ALL,
@@ -253,7 +254,7 @@ static void shared_pieces(unsigned bytes)
 	};
 
 	guest_start_with(&c, 1);
-	fake_map(DATA >> 12, 1024, fake_pfn(DATA >> 12), P2M_RAM, false);
+	fake_map(DATA >> 12, 1024, fake_pfn(DATA >> 12), P2M_RAM, whole);
 	for (unsigned i = 0; i < sizeof(entry) / sizeof(entry[0]); i++) {
 		write_entry(T2 + bytes * i, entry[i], bytes);
 		write_entry(T2B + bytes * i, entry[i], bytes);
@@ -270,14 +271,17 @@ static void shared_pieces(unsigned bytes)
 	assert_int_equal(mmu_set_cr3(&g->v, bytes == 8 ? T3B : T2B), 0);
 	cpu_reaches(&g->v, V(0x20), RD, V(0x20));
 	assert_int_equal(exits_of(&g->v, bytes == 8 ? 0x201000 : 0x401000, WR), 0);
+	assert_int_equal(summary().large > 0, whole);
 	end();
 }
 
 static void test_new_root_shares_large_pages(void **state)
 {
 	(void)state;
-	shared_pieces(sizeof(uint64_t));
-	shared_pieces(sizeof(uint32_t));
+	for (unsigned whole = 0; whole < 2; whole++) {
+		shared_large_page(sizeof(uint64_t), whole);
+		shared_large_page(sizeof(uint32_t), whole);
+	}
 }
 
 /* ---- large pages ---- */

@@ -402,6 +402,54 @@ static void test_root_torn_down_slot_by_slot(void **state)
 	end();
 }
 
+#define KERNEL_HALF UINT64_C(0xc0000000)
+
+/* Two 2-level roots that share their last quadrant; the vCPU has used the first. */
+static void start_2level_roots(void)
+{
+	struct mmu_config c = config();
+
+	guest_start_with(&c, 1);
+	fake_write32(T1 + 4, (DATA + V(1)) | ALL);
+	fake_write32(T2, T1 | ALL);
+	fake_write32(T2 + 4 * (KERNEL_HALF >> 22), T1 | ALL);
+	fake_write32(T2B + 4 * (KERNEL_HALF >> 22), T1 | ALL);
+	mode_2level(PSE);
+	cpu_reaches(&g->v, V(1), RD, DATA + V(1));
+	cpu_reaches(&g->v, KERNEL_HALF + V(1), RD, DATA + V(1));
+	assert_int_equal(summary().tracked, 2);
+}
+
+/* Torn down while it is in use, a root goes when it is left: all its quadrants. */
+static void test_torn_2level_root_goes_whole(void **state)
+{
+	(void)state;
+	start_2level_roots();
+	host_writes(T2, 0, 4);
+	cpu_injects(&g->v, V(1), RD, 0);
+	cpu_reaches(&g->v, KERNEL_HALF + V(1), RD, DATA + V(1));
+	assert_int_equal(mmu_set_cr3(&g->v, T2B), 0);
+	assert_int_equal(summary().tracked, 2);
+	assert_int_equal(exits_of(&g->v, KERNEL_HALF + V(1), RD), 0);
+	end();
+}
+
+/* ..., and when nobody is in it at once. */
+static void test_2level_root_torn_down_from_outside(void **state)
+{
+	(void)state;
+	start_2level_roots();
+	assert_int_equal(mmu_set_cr3(&g->v, T2B), 0);
+	cpu_reaches(&g->v, KERNEL_HALF + V(1), RD, DATA + V(1));
+	assert_int_equal(summary().tracked, 3);
+	host_writes(T2, 0, 4);
+	assert_int_equal(summary().tracked, 2);
+	assert_int_equal(mmu_set_cr3(&g->v, T2), 0);
+	cpu_injects(&g->v, V(1), RD, 0);
+	cpu_reaches(&g->v, KERNEL_HALF + V(1), RD, DATA + V(1));
+	end();
+}
+
 /* With five levels the table of slots is not the root. `cleared`: by which write. */
 static void tear_down_5level_space(uint64_t cleared)
 {
@@ -551,6 +599,8 @@ int main(void)
 		cmocka_unit_test(test_shared_global_table_is_not_compared),
 		cmocka_unit_test(test_torn_directory_beside_another),
 		cmocka_unit_test(test_root_torn_down_slot_by_slot),
+		cmocka_unit_test(test_torn_2level_root_goes_whole),
+		cmocka_unit_test(test_2level_root_torn_down_from_outside),
 		cmocka_unit_test(test_5level_space_torn_down_slot_by_slot),
 		cmocka_unit_test(test_5level_roots_share_tables),
 		cmocka_unit_test(test_loose_table_is_behind),
