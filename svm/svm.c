@@ -193,6 +193,18 @@ static void to_processor(struct vcpu *v, struct vmcb *vmcb)
 	}
 }
 
+/* SYSENTER in long mode has a code segment with L and not D, but under QEMU 7.2 with both, which VMRUN
+ * refuses (APM Vol. 2 15.5.1). Out of long mode L means nothing. */
+static void mend_cs(const struct vcpu *v, struct vmcb *vmcb)
+{
+	const uint16_t both = VMCB_SEG_L | VMCB_SEG_DB;
+
+	if (likely((vmcb->cs.attr & both) != both) || !(v->efer & EFER_LMA))
+		return;
+	vmcb->cs.attr &= (uint16_t)~VMCB_SEG_DB;
+	vmcb->clean &= ~(uint32_t)CLEAN_SEG;
+}
+
 static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 {
 	v->t_exit = rdtsc();
@@ -203,6 +215,7 @@ static void from_processor(struct vcpu *v, struct vmcb *vmcb)
 	v->intr_shadow = vmcb->int_state & INT_STATE_SHADOW;
 	v->cr2 = vmcb->cr2;
 	vmcb->clean = svm_features.clean_after_exit;
+	mend_cs(v, vmcb);
 }
 
 /* A physical interrupt exits whatever the guest's IF is (APM Vol. 2 15.13.1, 15.21.1), but under

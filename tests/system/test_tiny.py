@@ -30,6 +30,13 @@ def test_timers_alone(boot, cpu):
     assert "FAIL" not in machine.log()
 
 
+# AMD's processors, and so Bochs' models of them, have no SYSENTER in long mode.
+@pytest.mark.parametrize("cpu", beds.each(*xihv.CPUS, long=bochs.VMX_MODELS))
+def test_exit_behind_sysenter(boot, cpu):
+    machine = boot([xihv.tiny_module("sysenter")], cpu=cpu, limit=120)
+    machine.expect(r"sysenter: ended: debugexit code 16 ")
+
+
 def test_second_processor_on_the_bare_machine():
     args = xihv.machine_args() + ["-smp", "2", "-kernel", str(xihv.TINY / "smp-start.elf"),
                                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
