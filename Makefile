@@ -159,7 +159,7 @@ check: setup ## everything that must pass before a commit
 PACKAGES := $(strip $(file <tests/setup/packages))
 
 -include $(sort $(wildcard guests/images/*.mk guests/tiny/*.mk tests/system/*.mk \
-	tests/bench/*.mk tests/model/*.mk tests/mutate/*.mk) tests/fuzz/fuzz.mk)
+	tests/bench/*.mk tests/regress/*.mk tests/model/*.mk tests/mutate/*.mk) tests/fuzz/fuzz.mk)
 # of all the programs that the others named
 include tests/coverage/coverage.mk
 

@@ -102,6 +102,8 @@ static inline bool is_canonical(uint64_t va, unsigned bits)
 #define DR7_GD BIT(13)
 #define DR7_RESET UINT64_C(0x400)
 #define DR7_ENABLE_MASK UINT64_C(0xff) /* L0, G0 .. L3, G3 */
+#define DR7_ENABLE(n) (UINT64_C(3) << 2 * (n))
+#define DR7_RW_SHIFT(n) (16 + 4 * (n))
 
 /* XCR0 (SDM Vol. 1 13.3) */
 #define XCR0_X87 BIT(0)

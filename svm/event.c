@@ -21,12 +21,47 @@ static void watch_iret(struct vmcb *vmcb, bool on)
 	vmcb->clean &= ~(uint32_t)CLEAN_INTERCEPTS;
 }
 
+/*
+ * QEMU 7.2 delivers an interrupt injected by EVENTINJ a second time, at the first instruction of its
+ * handler, if another thread asks that processor for something while it is in VMRUN (as each locked
+ * access across a cache line does). It delivers a virtual interrupt once (APM Vol. 2 15.21.4).
+ */
+static void inject_virtual(struct vcpu *v)
+{
+	to_vmcb(v)->v_intr |= V_IRQ | V_IGN_TPR |
+			      (uint64_t)v->pending.vector << V_INTR_VECTOR_SHIFT;
+	to_vmcb(v)->clean &= ~(uint32_t)CLEAN_TPR;
+	to_svm(v)->virtual_intr = true;
+	v->pending.type = EVENT_NONE;
+}
+
+/* It waits still if the exit came first or while it was delivered; EXITINTINFO has it then as an
+ * exception. */
+void svm_note_virtual_interrupt(struct vcpu *v)
+{
+	struct vmcb *vmcb = to_vmcb(v);
+
+	if (vmcb->v_intr & V_IRQ) {
+		v->delivering.type = EVENT_INTR;
+		v->delivering.vector = vmcb->v_intr >> V_INTR_VECTOR_SHIFT & EVENT_VECTOR_MASK;
+		v->delivering.has_error = false;
+		vmcb->exit_int_info = 0;
+	}
+	vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR | (uint64_t)EVENT_VECTOR_MASK << V_INTR_VECTOR_SHIFT);
+	vmcb->clean &= ~(uint32_t)CLEAN_TPR;
+	to_svm(v)->virtual_intr = false;
+}
+
 void svm_inject_pending(struct vcpu *v)
 {
 	const struct event *e = &v->pending;
 	uint64_t inj = EVENT_VALID | e->vector |
 		       (uint64_t)to_vmcb_type[e->type] << EVENT_TYPE_SHIFT;
 
+	if (svm_features.injects_intr_twice && e->type == EVENT_INTR && !v->want_window) {
+		inject_virtual(v);
+		return;
+	}
 	if (e->has_error)
 		inj |= EVENT_ERROR_VALID | (uint64_t)e->error << EVENT_ERROR_SHIFT;
 	to_vmcb(v)->event_inj = inj;

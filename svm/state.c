@@ -97,8 +97,39 @@ void svm_set_dr(struct vcpu *v, unsigned n, uint64_t val)
 	dirty(to_vmcb(v), CLEAN_DR);
 }
 
+/* Enable bits of those breakpoints in DR7 that are of data (SDM Vol. 3B 17.2.4: R/W is 1 or 3). */
+static uint64_t data_breakpoints(uint64_t dr7)
+{
+	uint64_t enable = 0;
+
+	for (unsigned n = 0; n < 4; n++)
+		if (dr7 >> DR7_RW_SHIFT(n) & 1)
+			enable |= dr7 & DR7_ENABLE(n);
+	return enable;
+}
+
+/*
+ * QEMU 7.2 keeps a list of its own of what the guest's MOV DR7 enabled, and a VMRUN or an exit changes
+ * DR7 behind it. What is left there when another vCPU runs raises #DB in that one, and the next write
+ * to DR7 takes a data breakpoint for one of instructions: QEMU dies. So the former are replaced by
+ * breakpoints at 0 that are switched off again, and then a write that changes R/W clears the list.
+ */
+static void forget_breakpoints(uint64_t dr7)
+{
+	write_dr0(0);
+	write_dr1(0);
+	write_dr2(0);
+	write_dr3(0);
+	write_dr7(DR7_RESET | data_breakpoints(dr7));
+	write_dr7(DR7_RESET);
+	write_dr7(DR7_RESET | BIT(DR7_RW_SHIFT(0)));
+	write_dr7(DR7_RESET);
+}
+
 void svm_intercept_dr(struct vcpu *v, bool on)
 {
+	if (on)
+		forget_breakpoints(to_vmcb(v)->dr7);
 	to_vmcb(v)->intercept_dr = on ? INTERCEPT_DR_ALL : 0;
 	dirty(to_vmcb(v), CLEAN_INTERCEPTS);
 }

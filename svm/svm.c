@@ -12,6 +12,7 @@
 #include "hv/percpu.h"
 #include "hv/string.h"
 
+#define LEAF_HYPERVISOR 0x40000000
 #define LEAF_SVM 0x8000000a
 #define IOPM_ORDER 2 /* 12 KiB are needed */
 #define MSRPM_ORDER 1
@@ -69,6 +70,14 @@ static int make_permission_maps(void)
 	return 0;
 }
 
+/* Its own CPU, that is, not the one that it lends from KVM: "TCGTCGTCGTCG". */
+static bool is_qemu(void)
+{
+	struct cpuid_regs r = cpuid(LEAF_HYPERVISOR);
+
+	return r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
+}
+
 static void find_features(void)
 {
 	svm_features.nrips = cpu_has(FEAT_NRIPS);
@@ -76,6 +85,7 @@ static void find_features(void)
 	svm_features.clean_after_exit = cpu_has(FEAT_VMCB_CLEAN) ? CLEAN_ALL : 0;
 	svm_features.flush_by_asid = cpu_has(FEAT_FLUSH_BY_ASID);
 	svm_features.nr_asids = cpuid(LEAF_SVM).ebx;
+	svm_features.injects_intr_twice = is_qemu();
 }
 
 static uint64_t possible_cr4(void)
@@ -248,15 +258,17 @@ static void run(struct vcpu *v)
 		if (!vcpu_may_enter(v))
 			continue;
 		injecting = v->pending.type != EVENT_NONE;
-		if (injecting)
-			svm_inject_pending(v);
 		if (unlikely(window_is_open(vmcb) != v->want_window))
 			svm_change_window(v);
+		if (injecting)
+			svm_inject_pending(v);
 		svm_choose_asid(s, vmcb, asids);
 		to_processor(v, vmcb);
 		svm_enter(&v->regs, s->vmcb_hpa, host);
 		vcpu_has_left(v);
 		from_processor(v, vmcb);
+		if (s->virtual_intr)
+			svm_note_virtual_interrupt(v);
 		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 			svm_note_interrupted_event(v, injecting);
 		reason = svm_handle_exit(v);

@@ -11,6 +11,7 @@
 /* What this CPU has, asked once at boot (APM Vol. 3, Fn8000_000A). */
 struct svm_features {
 	bool nrips, decode_assists, flush_by_asid;
+	bool injects_intr_twice; /* QEMU 7.2: see inject_virtual() in event.c */
 	uint32_t clean_after_exit; /* VMCB clean bits; 0 where the CPU has none */
 	uint32_t nr_asids;
 };
@@ -29,6 +30,7 @@ struct svm_vcpu {
 	const struct svm_asid_pool *asid_pool; /* of the CPU whose TLB knows our ASID */
 	uint64_t asid_generation; /* of that pool, when it was taken */
 	uint64_t latest_inj; /* EVENTINJ of the latest injection; before the first: all but valid 0 */
+	bool virtual_intr; /* an interrupt was injected as a virtual one: not by EVENTINJ */
 	bool flush; /* the TLB may hold what it must not: new ASID at the next entry */
 };
 
@@ -100,6 +102,7 @@ enum exit_reason svm_handle_exit(struct vcpu *v);
 void svm_inject_pending(struct vcpu *v);
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v, bool injecting);
+void svm_note_virtual_interrupt(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);

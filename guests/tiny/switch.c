@@ -13,6 +13,12 @@
 #define CPUID_AVX (1u << 28)
 #define XCR0_ALL 7 /* x87, SSE, AVX */
 
+#define DR7_RESET 0x400u
+#define DR7_L1 (1u << 2)
+#define DR7_RW1_WRITE (1u << 20)
+
+#define BREAKPOINT_OF_DATA (1u << 8) /* a bit that comes out as it likes */
+
 #define ROUNDS 40
 #define ROUND_TICKS 40000000u /* some time slices */
 
@@ -73,6 +79,25 @@ static void load(const struct vectors *v, const uint64_t *x87, uint32_t dr, uint
 	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr3" : : "r"(dr), "r"(~dr));
 }
 
+/*
+ * A breakpoint of instructions or of data, by chance, where neither ever is: not seen by the guest, but
+ * processors have stumbled over those that another guest left. It is on, off and on again, for the
+ * first write may go to a hypervisor and later ones to the processor.
+ */
+static void breakpoint(bool data)
+{
+	static uint32_t nobody_comes_here;
+	uint32_t on = DR7_RESET | DR7_L1 | (data ? DR7_RW1_WRITE : 0);
+
+	__asm__ volatile("mov %0, %%dr1" : : "r"(&nobody_comes_here));
+	__asm__ volatile("mov %0, %%dr7; mov %1, %%dr7; mov %0, %%dr7" : : "r"(on), "r"(DR7_RESET));
+}
+
+static void no_breakpoint(void)
+{
+	__asm__ volatile("mov %0, %%dr7" : : "r"(DR7_RESET));
+}
+
 static bool still_there(const struct vectors *v, const uint64_t *x87, uint32_t dr, uint32_t mxcsr)
 {
 	struct vectors now = *v;
@@ -101,8 +126,10 @@ int main(void)
 
 		fill(&v, dr);
 		load(&v, &x87, dr, mxcsr);
+		breakpoint(dr & BREAKPOINT_OF_DATA);
 		while (rdtsc() - start < ROUND_TICKS)
 			__asm__ volatile("pause");
+		no_breakpoint();
 		bad += !still_there(&v, &x87, dr, mxcsr);
 		bad_xcr0 += avx && xcr0() != XCR0_ALL;
 	}
