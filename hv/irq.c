@@ -2,6 +2,7 @@
 /* Interrupt vectors of the host (hv/irq.h). The table is written at boot only. */
 #include "hv/irq.h"
 
+#include "drivers/host/lapic.h"
 #include "hv/print.h"
 
 static struct {
@@ -27,6 +28,13 @@ void irq_dispatch(unsigned vector)
 	table[vector].handler(vector);
 	if (table[vector].eoi)
 		table[vector].eoi(vector);
+}
+
+void irq_postpone(unsigned vector)
+{
+	if (table[vector].eoi)
+		table[vector].eoi(vector);
+	lapic_send_self(vector);
 }
 
 uint64_t irqs_unclaimed(void)

@@ -27,6 +27,10 @@ void irq_register(unsigned vector, void (*handler)(unsigned vector), void (*eoi)
 /* From the entry code, for vectors behind the exceptions. */
 void irq_dispatch(unsigned vector);
 
+/* The same where no handler can run: the interrupt is ended and raised again, to come when they
+ * are let in next. Asks nothing of GS. */
+void irq_postpone(unsigned vector);
+
 /* Interrupts that nobody had registered for, since boot. */
 uint64_t irqs_unclaimed(void);
 

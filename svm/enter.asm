@@ -40,6 +40,7 @@ svm_enter:
 	ret
 
 ; An intercepted #DB of the guest's single step comes once more under Bochs 2.7, here, where the
-; host has neither TF nor breakpoints: nothing to do (struct fixup in hv/traps.c).
+; host has neither TF nor breakpoints: nothing to do (struct fixup in hv/traps.c). Nor is this a
+; place for interrupts (is_behind_vmrun() there).
 section extable progbits alloc noexec nowrite align=8
 	dq svm_enter.exit, svm_enter.exit

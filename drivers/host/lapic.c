@@ -46,6 +46,7 @@ enum lapic_register {
 #define ICR_STARTUP (6u << 8)
 #define ICR_BUSY (1u << 12)
 #define ICR_ASSERT (1u << 14)
+#define ICR_SELF (1u << 18)
 #define MEASURE_NS (10 * NSEC_PER_MSEC)
 
 static volatile uint32_t *regs; /* NULL: x2APIC */
@@ -154,6 +155,11 @@ static void send(uint32_t apic_id, uint32_t command)
 void lapic_send_ipi(uint32_t apic_id, unsigned vector)
 {
 	send(apic_id, ICR_ASSERT | vector);
+}
+
+void lapic_send_self(unsigned vector)
+{
+	send(0, ICR_ASSERT | ICR_SELF | vector);
 }
 
 void lapic_send_nmi(uint32_t apic_id)

@@ -19,6 +19,7 @@ void lapic_cpu_init(void);
  * at `page`, which lies below 1 MiB. It may be the calling CPU itself: Bochs 2.7 ignores an NMI by
  * the self shorthand. Interrupts are off. */
 void lapic_send_ipi(uint32_t apic_id, unsigned vector);
+void lapic_send_self(unsigned vector); /* as lapic_send_ipi() to this CPU; asks nothing of GS */
 void lapic_send_nmi(uint32_t apic_id);
 void lapic_send_init(uint32_t apic_id);
 void lapic_send_startup(uint32_t apic_id, hpa_t page);
