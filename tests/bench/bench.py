@@ -9,16 +9,15 @@ how it is counted); the tables lie beside the figures of Linux KVM with shadow p
 Results go to build/bench/bench.txt and to standard output.
 """
 
-import os
 import sys
 import traceback
 from pathlib import Path
 
 from aims import boot_verdict, exit_verdict, phase_verdicts
-from runs import (OUT, ROOT, bare_entry, bochs, exit_reasons, exits_bare, exits_on_bochs,
-                  exits_xihv, run_bare, run_xihv, say, xihv)
+from runs import (bare_entry, bochs, exit_reasons, exits_bare, exits_on_bochs, exits_xihv, keep,
+                  run_bare, run_xihv, xihv)
 
-GUESTS = os.environ.get("GUESTS", "").split() or list(xihv.STOCK)
+GUESTS = xihv.guests_wanted()
 ENGINES = ["xi", "vtlb"]
 BOCHS_MODELS = bochs.VMX_MODELS + bochs.SVM_MODELS[:1]
 SHOWN_REASONS = ["page_fault", "invlpg", "cr_write", "interrupt", "io"]
@@ -118,7 +117,6 @@ def guest_tables(guest):
 
 
 def main():
-    OUT.mkdir(parents=True, exist_ok=True)
     lines = [line for guest in GUESTS for line in guest_tables(guest)]
     tiny_bare = exits_bare()
     for name in ENGINES:
@@ -128,9 +126,8 @@ def main():
         lines += exits_table(f"Ticks that one exit adds on Bochs' {model}, engine xi",
                              exits_on_bochs(model), exits_on_bochs(model, "xi"))
     text = "\n".join(lines) + "\n" + NOTES + "\n"
-    (OUT / "bench.txt").write_text(text)
     print("\n" + text)
-    say(f"written to {(OUT / 'bench.txt').relative_to(ROOT)}")
+    keep("bench.txt", text)
     return 0
 
 

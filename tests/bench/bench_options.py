@@ -9,7 +9,7 @@ the run with all: 1.00 means that the option does nothing there. Long: a boot an
 
 import sys
 
-from runs import OUT, ROOT, options, run_xihv, say
+from runs import keep, run_xihv, xihv
 
 MILLION = 1000000
 
@@ -51,13 +51,11 @@ def table(full, without):
 
 
 def main():
-    OUT.mkdir(parents=True, exist_ok=True)
     full = run_xihv("options-all", "mmu=xi")
-    without = {o: run_xihv(f"without-{o}", f"mmu=xi without={o}") for o in options()}
+    without = {o: run_xihv(f"without-{o}", f"mmu=xi without={o}") for o in xihv.options()}
     text = "\n".join(table(full, without)) + "\n"
-    (OUT / "options.txt").write_text(text)
     print("\n" + text)
-    say(f"written to {(OUT / 'options.txt').relative_to(ROOT)}")
+    keep("options.txt", text)
     return 0
 
 

@@ -13,7 +13,7 @@ import re
 import sys
 
 from bench_options import ratio
-from runs import ICOUNT_SLOW, OUT, ROOT, SMP_PHASES, run_xihv, say
+from runs import ICOUNT_SLOW, ROOT, SMP_PHASES, keep, run_xihv
 
 VCPUS = 4
 NS_A_USEC = 1000
@@ -63,13 +63,11 @@ def table(full, without):
 
 
 def main():
-    OUT.mkdir(parents=True, exist_ok=True)
     full = run("all")
     without = {w: run(f"without-{w}", f"without={w}") for w in left_out()}
     text = "\n".join(table(full, without)) + "\n"
-    (OUT / "pv.txt").write_text(text)
     print("\n" + text)
-    say(f"written to {(OUT / 'pv.txt').relative_to(ROOT)}")
+    keep("pv.txt", text)
     return 0
 
 

@@ -13,9 +13,9 @@ import os
 import sys
 from statistics import median
 
-from runs import OUT, PHASES, ROOT, SMP_PHASES, run_bare, run_xihv, say, xihv
+from runs import PHASES, SMP_PHASES, keep, run_bare, run_xihv, say, xihv
 
-GUESTS = os.environ.get("GUESTS", "").split() or list(xihv.STOCK)
+GUESTS = xihv.guests_wanted()
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CPUS = 2
 WALL = {"clock": [], "phases": PHASES | SMP_PHASES, "cpus": CPUS}
@@ -52,14 +52,12 @@ def table(guest):
 
 
 def main():
-    OUT.mkdir(parents=True, exist_ok=True)
     text = ""
     for guest in GUESTS:
         lines = "\n".join(table(guest))
         print("\n" + lines, flush=True)
         text += lines
-    (OUT / "smp.txt").write_text(text)
-    say(f"written to {(OUT / 'smp.txt').relative_to(ROOT)}")
+    keep("smp.txt", text)
     return 0
 
 

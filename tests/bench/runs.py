@@ -40,12 +40,6 @@ def exit_reasons():
     return re.findall(r'\[EXIT_\w+\] = "(\w+)"', text)
 
 
-def options():
-    """What `without=` takes: the library's own table."""
-    text = (ROOT / "mmu/option.c").read_text()
-    return re.findall(r'"(\w+)"', text.partition("mmu_option_name")[2])
-
-
 class Run:
     """One boot of the stock guest with xihv.bench: what it printed of these phases."""
 
@@ -93,6 +87,13 @@ class Run:
 
 def say(text):
     print(f"bench: {text}", flush=True)
+
+
+def keep(name, text):
+    """A benchmark's tables, in build/bench."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / name).write_text(text)
+    say(f"written to {(OUT / name).relative_to(ROOT)}")
 
 
 def stock_run(name, args, clock=ICOUNT, phases=PHASES):

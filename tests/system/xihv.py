@@ -4,9 +4,11 @@
 A processor's name says which bed: CPUS are QEMU's, bochs.MODELS those of Bochs.
 """
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -68,6 +70,15 @@ def host_mem(guests):
 
 def tiny_module(guest, name=None, mem=32, words="debugexit"):
     return f"{TINY / (guest + '.elf')} kernel vm={name or guest} mem={mem}M {words}"
+
+
+def guests_wanted():
+    """GUESTS of the environment: those stock guests, or all. A wrong word ends the program."""
+    names = os.environ.get("GUESTS", "").split() or list(STOCK)
+    if set(names) - set(STOCK) or len(set(names)) < len(names):
+        sys.exit(f"{Path(sys.argv[0]).stem}: GUESTS={' '.join(names)}: expected one or more of "
+                 f"{', '.join(STOCK)}, each once")
+    return names
 
 
 def engines():
