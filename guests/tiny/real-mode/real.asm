@@ -3,6 +3,8 @@
 ; be. The part that runs below 64 KiB is copied to LOW, with CS, DS, ES and SS 0; every address
 ; in it goes through AT().
 
+%include "layout.inc"
+
 	BITS 32
 
 LOW		equ 0x8000
@@ -21,8 +23,7 @@ FLAG_IF		equ 1 << 9
 FLAG_OF		equ 1 << 11
 FLAG_ID		equ 1 << 21
 
-SEL_CODE32	equ 0x08	; as in rt/layout.inc
-SEL_DATA	equ 0x10
+; behind SEL_CODE32 and SEL_DATA, in a GDT of its own
 SEL_CODE16	equ 0x18
 SEL_DATA16	equ 0x20
 
@@ -589,12 +590,7 @@ tick:
 
 	BITS 32
 back32:
-	mov	eax, SEL_DATA
-	mov	ds, eax
-	mov	es, eax
-	mov	fs, eax
-	mov	gs, eax
-	mov	ss, eax
+	LOAD_DATA_SELECTORS
 	jmp	back
 
 	ALIGN 4

@@ -54,12 +54,7 @@ ap_low:
 
 	BITS 32
 .in32:
-	mov	eax, SEL_DATA
-	mov	ds, eax
-	mov	es, eax
-	mov	fs, eax
-	mov	gs, eax
-	mov	ss, eax
+	LOAD_DATA_SELECTORS
 	mov	esp, stack_top
 	call	ap_main
 .stop:
