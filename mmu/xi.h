@@ -229,6 +229,12 @@ static inline struct xi_spage *xi_next_table(const struct xi *x,
 	return s->next_same ? xi_page(x, s->next_same - 1) : NULL;
 }
 
+/* Nothing leads to it. */
+static inline bool xi_is_orphan(const struct xi_spage *s) MMU_LOCKED
+{
+	return s->state == XI_LIVE && !s->parents && !s->roots;
+}
+
 /* ---- xi_list.c: entries and the lists that they are in ---- */
 
 /* Entries by number, 1 and up. */

@@ -93,7 +93,7 @@ static void abandon(struct xi *x, struct xi_spage *root) MMU_LOCKED
  */
 static void torn_down(struct xi *x, struct xi_spage *s, struct xi_spage *child) MMU_LOCKED
 {
-	if (!child->key.role.direct && !child->parents && !child->roots)
+	if (!child->key.role.direct && xi_is_orphan(child))
 		xi_zap(x, child, true);
 	while (!s->roots) {
 		struct xi_spage *parent;

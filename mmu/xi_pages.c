@@ -118,11 +118,6 @@ static void drop_parents(struct xi *x, struct xi_spage *s) MMU_LOCKED
 		xi_set(x, xi_entry_page(x, s->parents), xi_entry_index(s->parents), 0, 0);
 }
 
-static bool is_orphan(const struct xi_spage *s) MMU_LOCKED
-{
-	return s->state == XI_LIVE && !s->parents && !s->roots;
-}
-
 static void drop_entries(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED
 {
 	xi_for_each_used(i, s) {
@@ -131,7 +126,7 @@ static void drop_entries(struct xi *x, struct xi_spage *s, bool deep) MMU_LOCKED
 
 		child = deep && !xi_is_leaf(s, old) ? xi_child(x, s, i) : NULL;
 		xi_set(x, s, i, 0, 0);
-		if (child && is_orphan(child))
+		if (child && xi_is_orphan(child))
 			xi_zap(x, child, true);
 	}
 }
@@ -176,8 +171,10 @@ void xi_zap(struct xi *x, struct xi_spage *s, bool deep)
 
 void xi_zap_frame(struct xi *x, uint64_t gfn, bool deep)
 {
-	while (x->frame[gfn].tables)
-		xi_zap(x, xi_page(x, x->frame[gfn].tables - 1), deep);
+	struct xi_spage *s;
+
+	while ((s = xi_first_table(x, gfn)))
+		xi_zap(x, s, deep);
 }
 
 void xi_zap_orphans(struct xi *x, uint64_t gfn)
@@ -186,7 +183,7 @@ void xi_zap_orphans(struct xi *x, uint64_t gfn)
 
 	for (struct xi_spage *s = xi_first_table(x, gfn); s; s = next) {
 		next = xi_next_table(x, s);
-		if (is_orphan(s))
+		if (xi_is_orphan(s))
 			xi_zap(x, s, false);
 	}
 }
