@@ -35,7 +35,6 @@ UART_LSR_THRE	equ 0x20
 VGA_TEXT	equ 0xb8000
 VGA_ATTR	equ 0x4f		; white on red
 
-
 global boot_entry
 global boot_stack_guard
 global boot_stack_top
