@@ -15,10 +15,8 @@
 #define MIB_SHIFT 20
 
 static const char *const vm_state_name[] = {
-	[VM_RUNNING] = "running",
-	[VM_ENDING] = "ending",
-	[VM_RESETTING] = "resetting",
-	[VM_ENDED] = "ended",
+	[VM_STARTING] = "starting",   [VM_RUNNING] = "running", [VM_ENDING] = "ending",
+	[VM_RESETTING] = "resetting", [VM_ENDED] = "ended",
 };
 
 static const char *const vcpu_state_name[] = {

@@ -30,6 +30,11 @@ static bool is_running(const struct vm *vm)
 	return vm->state == VM_RUNNING;
 }
 
+static bool is_alive(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING || vm->state == VM_STARTING;
+}
+
 static bool has_ended(const struct vm *vm)
 {
 	return vm->state == VM_ENDED;
@@ -103,7 +108,7 @@ static void start_chosen(struct vm *vm)
 static void kill_guest(char key)
 {
 	(void)key;
-	ask("kill", is_running, kill_chosen);
+	ask("kill", is_alive, kill_chosen);
 }
 
 static void start_guest(char key)

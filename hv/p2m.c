@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest frames to host frames. Written at VM creation only, read by anybody afterwards.
+ * Guest frames to host frames. Written while the VM is made only, read by anybody afterwards.
  */
 #include "hv/p2m.h"
 
@@ -32,7 +32,7 @@ static int fill(struct p2m *p, uint64_t from, uint64_t to)
 {
 	for (uint64_t gpa = from; gpa < to; gpa += PIECE_SIZE) {
 		pfn_t pfn;
-		int err = page_alloc(PAGE_ORDER_2M, PAGE_ZERO, &pfn);
+		int err = page_alloc(PAGE_ORDER_2M, 0, &pfn);
 
 		if (err)
 			return err;
@@ -46,6 +46,7 @@ int p2m_init(struct p2m *p, uint64_t ram)
 	int err;
 
 	p->ram = ram;
+	p->cleared = 0;
 	p->nr_pieces = p2m_frames(ram) / PIECE_FRAMES;
 	p->piece = mem_alloc(p->nr_pieces * sizeof(*p->piece));
 	if (!p->piece)
@@ -56,6 +57,15 @@ int p2m_init(struct p2m *p, uint64_t ram)
 	if (err)
 		p2m_fini(p);
 	return err;
+}
+
+bool p2m_clear_next(struct p2m *p)
+{
+	while (p->cleared < p->nr_pieces && !p->piece[p->cleared])
+		p->cleared++;
+	if (p->cleared < p->nr_pieces)
+		page_clear(PFN(p->piece[p->cleared++]), PAGE_ORDER_2M);
+	return p->cleared < p->nr_pieces;
 }
 
 void p2m_fini(struct p2m *p)

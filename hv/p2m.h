@@ -20,10 +20,14 @@ struct p2m {
 	uint64_t *piece; /* per 2 MiB of gpa: host frame number, 0 none */
 	uint64_t nr_pieces;
 	uint64_t ram; /* bytes */
+	uint64_t cleared; /* pieces from 0 on whose memory is zero */
 };
 
-/* Allocate `ram` bytes (multiple of 2 MiB) of zeroed guest memory. 0 or -ENOMEM. */
+/* Allocate `ram` bytes (multiple of 2 MiB) of guest memory. It holds what its last owner left there,
+ * until p2m_clear_next() has been called until it returns false. 0 or -ENOMEM. */
 must_check int p2m_init(struct p2m *p, uint64_t ram);
+/* Clear the next 2 MiB. Is there more to clear? */
+bool p2m_clear_next(struct p2m *p);
 void p2m_fini(struct p2m *p);
 struct p2m_entry p2m_lookup(const struct p2m *p, gfn_t gfn);
 

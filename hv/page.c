@@ -35,6 +35,15 @@ static int alloc_locked(unsigned order, unsigned flags, uint64_t *frame)
 	return err;
 }
 
+/* By eight bytes: a CPU without ERMS, or an emulator, makes no more of a step than what it is. */
+void page_clear(pfn_t pfn, unsigned order)
+{
+	void *p = pfn_to_ptr(pfn);
+	uint64_t n = (PAGE_SIZE << order) / 8;
+
+	__asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(UINT64_C(0)) : "memory");
+}
+
 int page_alloc(unsigned order, unsigned flags, pfn_t *pfn)
 {
 	uint64_t frame;
@@ -44,7 +53,7 @@ int page_alloc(unsigned order, unsigned flags, pfn_t *pfn)
 		return err;
 	*pfn = PFN(frame);
 	if (flags & PAGE_ZERO)
-		memset(pfn_to_ptr(*pfn), 0, PAGE_SIZE << order);
+		page_clear(*pfn, order);
 	return 0;
 }
 

@@ -20,6 +20,9 @@ enum page_flags {
 must_check int page_alloc(unsigned order, unsigned flags, pfn_t *pfn);
 void page_free(pfn_t pfn, unsigned order);
 
+/* Zero 2^order pages. */
+void page_clear(pfn_t pfn, unsigned order);
+
 /* Pages free now / managed in all. */
 uint64_t pages_free(void);
 uint64_t pages_total(void);

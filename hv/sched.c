@@ -130,7 +130,7 @@ static bool is_boot_cpu(const struct percpu *cpu)
 
 static bool has_work(const struct percpu *cpu)
 {
-	return timers_due() || (is_boot_cpu(cpu) && (console_work() || vm_reap_due()));
+	return timers_due() || (is_boot_cpu(cpu) && (console_work() || vm_work()));
 }
 
 static void do_work(struct percpu *cpu)
@@ -141,7 +141,10 @@ static void do_work(struct percpu *cpu)
 		return;
 	if (console_work())
 		console_poll();
-	vm_reap();
+	if (vm_work()) {
+		put_down(cpu); /* others may have it meanwhile */
+		vm_poll();
+	}
 }
 
 static void stand_still(struct percpu *cpu)

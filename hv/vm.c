@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtual machines: creation, start, end, reset. A struct vm lives as long as its slot in
- * vms[], its insides from start() to stop(), which run on the boot CPU while the others stand
- * still.
+ * vms[], its insides from begin_start() to stop(). All of it is the boot CPU's; for stop() the
+ * others stand still.
  */
 #include "hv/vm.h"
 
@@ -100,10 +100,8 @@ static int make_parts(struct vm *vm)
 		.has_1g = guest_features.page1g,
 		.frames = p2m_frames(c->mem),
 	};
-	int err = p2m_init(&vm->p2m, c->mem);
+	int err;
 
-	if (err)
-		return err;
 	vm->tsc_offset = -rdtsc();
 	err = mmu_init(&vm->mmu, &mc);
 	for (unsigned i = 0; i < c->vcpus && !err; i++)
@@ -113,42 +111,36 @@ static int make_parts(struct vm *vm)
 	return err;
 }
 
-/* `began`: TSC. A guest that is started again and again pays for that: with others' time it would
- * starve them. */
-static void make_known(struct vm *vm, uint64_t began)
+static int give_up_start(struct vm *vm, int err)
+{
+	stop(vm);
+	vm->state = VM_ENDED;
+	return err;
+}
+
+static int too_little_memory(struct vm *vm)
+{
+	printk("%s: not started: too little memory for it (%llu MiB and its shadow; %llu MiB free)\n",
+	       vm->config.name, (unsigned long long)(vm->config.mem / MIB),
+	       (unsigned long long)(pages_free() * PAGE_SIZE / MIB));
+	return give_up_start(vm, -ENOMEM);
+}
+
+static int begin_start(struct vm *vm)
+{
+	vm->start_ticks = 0;
+	vm->state = VM_STARTING;
+	return p2m_init(&vm->p2m, vm->config.mem) ? too_little_memory(vm) : 0;
+}
+
+/* A guest that is started again and again pays for that: with others' time it would starve them. */
+static void make_known(struct vm *vm)
 {
 	vm->state = VM_RUNNING;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vendor->unload(vm->vcpu[i]);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		runq_add(vm->vcpu[i], rdtsc() - began);
-}
-
-/* Nobody else has anything of it before make_known(), so the other CPUs go on meanwhile. */
-static int start(struct vm *vm)
-{
-	const char *name = vm->config.name;
-	uint64_t began = rdtsc();
-	struct guest_entry entry;
-	int err = make_parts(vm);
-
-	if (err)
-		printk("%s: not started: too little memory for it (%llu MiB and its shadow; %llu MiB free)\n",
-		       name, (unsigned long long)(vm->config.mem / MIB),
-		       (unsigned long long)(pages_free() * PAGE_SIZE / MIB));
-	else
-		err = guest_load(vm, &entry);
-	if (!err) {
-		vm->vcpu[0]->regs.gpr[REG_RDX] = 0;
-		err = enter_kernel(vm->vcpu[0], &entry);
-		BUG_ON(err);
-		vm->started = clock_ns();
-		make_known(vm, began);
-		return 0;
-	}
-	stop(vm);
-	vm->state = VM_ENDED;
-	return err;
+		runq_add(vm->vcpu[i], vm->start_ticks);
 }
 
 static void print_started(const struct vm *vm)
@@ -156,6 +148,45 @@ static void print_started(const struct vm *vm)
 	printk("%s: started, %llu MiB, %u vCPU%s, mmu=%s\n", vm->config.name,
 	       (unsigned long long)(vm->config.mem / MIB), vm->nr_vcpus,
 	       vm->nr_vcpus == 1 ? "" : "s", vm->mmu.config.engine);
+}
+
+/* With its memory cleared. Nobody else has anything of it before make_known(), so the other CPUs
+ * go on meanwhile. */
+static int finish_start(struct vm *vm)
+{
+	struct guest_entry entry;
+	int err = make_parts(vm);
+
+	if (err)
+		return too_little_memory(vm);
+	err = guest_load(vm, &entry);
+	if (err)
+		return give_up_start(vm, err);
+	vm->vcpu[0]->regs.gpr[REG_RDX] = 0;
+	err = enter_kernel(vm->vcpu[0], &entry);
+	BUG_ON(err);
+	vm->started = clock_ns();
+	print_started(vm);
+	return 0;
+}
+
+/* Of a guest that is VM_STARTING, what fits into a time slice: the CPU that does it has other
+ * guests and the console to serve. It is not when this returns an error. */
+static int go_on_starting(struct vm *vm)
+{
+	uint64_t began = rdtsc(), slice = ns_to_tsc(SCHED_TICK_NS);
+	bool more;
+	int err = 0;
+
+	do
+		more = p2m_clear_next(&vm->p2m);
+	while (more && rdtsc() - began < slice);
+	if (!more)
+		err = finish_start(vm);
+	vm->start_ticks += rdtsc() - began;
+	if (!more && !err)
+		make_known(vm);
+	return err;
 }
 
 int vm_create(const struct guest_config *config)
@@ -172,23 +203,26 @@ int vm_create(const struct guest_config *config)
 	vm->console.name = vm->config.name;
 	stats_vm_start(vm);
 	console_add(&vm->console);
-	err = start(vm);
+	err = begin_start(vm);
+	while (!err && vm->state == VM_STARTING)
+		err = go_on_starting(vm);
 	if (err) {
 		console_remove(&vm->console);
 		mem_free(vm, sizeof(*vm));
 		return err;
 	}
 	vms[nr_vms++] = vm;
-	print_started(vm);
 	return 0;
 }
 
-/* The first reason counts; the rest of the work is vm_reap's. */
+/* The first reason counts; the rest of the work is vm_poll's. */
 static bool leave_running(struct vm *vm, enum vm_state state)
 {
-	enum vm_state running = VM_RUNNING;
+	enum vm_state now = __atomic_load_n(&vm->state, __ATOMIC_RELAXED);
 
-	if (!__atomic_compare_exchange_n(&vm->state, &running, state, false, __ATOMIC_SEQ_CST,
+	if (now != VM_STARTING)
+		now = VM_RUNNING;
+	if (!__atomic_compare_exchange_n(&vm->state, &now, state, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
 		return false;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
@@ -249,11 +283,9 @@ int vm_restart(struct vm *vm)
 		return -EBUSY;
 	stats_vm_start(vm);
 	console_add(&vm->console);
-	err = start(vm);
+	err = begin_start(vm);
 	if (err)
 		console_remove(&vm->console);
-	else
-		print_started(vm);
 	return err;
 }
 
@@ -283,26 +315,43 @@ static void reap(struct vm *vm)
 	stop(vm);
 	vm->state = VM_ENDED;
 	smp_resume_others();
-	if (again && start(vm) == 0)
-		print_started(vm);
-	if (vm->state == VM_ENDED)
+	if (!again || begin_start(vm))
 		console_remove(&vm->console);
 }
 
-bool vm_reap_due(void)
+/* One at a time, so that however many are started it takes half of this CPU at most. */
+static struct vm *first_starting(void)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (unlikely(vms[i]->state == VM_STARTING))
+			return vms[i];
+	return NULL;
+}
+
+static bool nobody_is_left(void)
+{
+	return unlikely(idle_action == IDLE_POWEROFF) && all_ended();
+}
+
+bool vm_work(void)
 {
 	for (unsigned i = 0; i < nr_vms; i++)
 		if (is_going(vms[i]))
 			return true;
-	return false;
+	return first_starting() || nobody_is_left();
 }
 
-void vm_reap(void)
+void vm_poll(void)
 {
+	struct vm *starting;
+
 	for (unsigned i = 0; i < nr_vms; i++)
 		if (is_going(vms[i]))
 			reap(vms[i]);
-	if (unlikely(idle_action == IDLE_POWEROFF) && all_ended()) {
+	starting = first_starting();
+	if (starting && go_on_starting(starting))
+		console_remove(&starting->console);
+	if (nobody_is_left()) {
 		printk("no guest is left: powering off\n");
 		machine_poweroff();
 	}

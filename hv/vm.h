@@ -18,6 +18,7 @@
 struct board;
 
 enum vm_state {
+	VM_STARTING, /* the run loop is making it */
 	VM_RUNNING,
 	VM_ENDING, /* the run loop will tear it down at the next chance */
 	VM_RESETTING, /* likewise, and start it again */
@@ -43,6 +44,7 @@ struct vm {
 	uint64_t rom_writes, hole_reads, hole_writes; /* MMIO that nobody answered */
 	uint64_t dirty_since; /* clock_ns() at the latest collect of its dirty log (keys d, D) */
 	uint64_t started; /* clock_ns() at creation or at the latest start again */
+	uint64_t start_ticks; /* TSC ticks that making it has taken so far */
 	/* The statistics' own (hv/stats.c): */
 	uint64_t stats_epoch, exit_epoch; /* clock_ns() at creation or latest Y, E */
 	struct stat_set stats_done[VM_MAX_VCPUS]; /* of vCPUs that have gone */
@@ -62,13 +64,14 @@ void vm_poweroff(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
 void vm_reset(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
 void vm_kill(struct vcpu *v, const char *fmt, ...) printf_like(2, 3);
 
-/* Start an ended guest again (key n). 0 or as vm_create. */
+/* Begin to start an ended guest again (key n). 0; -ENOMEM, which has been said. */
 must_check int vm_restart(struct vm *vm);
 
-/* Run loop: tear down guests that have ended, start again those that reset themselves, and
- * power the machine off when none is left and that is what was asked for. */
-void vm_reap(void);
-bool vm_reap_due(void);
+/* Run loop: tear down guests that have ended, go on with those that are being started, and power
+ * the machine off when none is left and that is what was asked for. Takes no longer than a time
+ * slice and a guest's kernel and initrd to copy. */
+void vm_poll(void);
+bool vm_work(void);
 void vm_set_idle_action(enum idle_action action);
 
 #endif

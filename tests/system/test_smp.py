@@ -97,6 +97,10 @@ def test_guest_that_resets_for_ever_beside_others(boot, cpus):
     machine.loads_begin([NAME], BOOT_SECONDS)
     machine.loads_end([NAME], 120)
     assert machine.log().count("reset-loop: reset: ") > 3
+    machine.input_to("xihv")
+    machine.send("k1") # most of the time it is being started
+    machine.expect(r"reset-loop: ended: killed from the console")
+    assert re.search(r"reset-loop +ended ", machine.key("g"))
 
 
 @pytest.mark.xdist_group("smp")

@@ -169,13 +169,18 @@ void console_poll(void)
 {
 }
 
-void vm_reap(void)
+static unsigned starts_left; /* looks after guests that are being started */
+
+void vm_poll(void)
 {
+	assert_null(fake_cpu.current);
+	assert_null(vcpu.cpu);
+	starts_left--;
 }
 
-bool vm_reap_due(void)
+bool vm_work(void)
 {
-	return false;
+	return starts_left;
 }
 
 void nmi_report(void)
@@ -245,6 +250,7 @@ static int setup(void **state)
 	vcpu.state = VCPU_RUNNABLE;
 	loops = nr_second = empty_looks = woken_others = 0;
 	is_claimed = false;
+	starts_left = 0;
 	fake_tsc = 0;
 	armed = TIMER_TSC_NEVER;
 	time_init();
@@ -287,12 +293,25 @@ static void test_wake_up_that_hit_the_wrong_cpu_is_passed_on(void **state)
 	}
 }
 
+/* It takes a time slice: the vCPU that this CPU had is free for the others before. */
+static void test_start_of_a_guest_holds_no_vcpu(void **state)
+{
+	(void)state;
+	first_takes = 0;
+	fake_cpu.current = &vcpu;
+	vcpu.cpu = &fake_cpu;
+	starts_left = 1;
+	run_until_a_guest_runs();
+	assert_int_equal(starts_left, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_timers_that_lie_ahead_are_armed, setup),
 		cmocka_unit_test_setup(test_one_that_comes_due_while_another_runs, setup),
 		cmocka_unit_test_setup(test_wake_up_that_hit_the_wrong_cpu_is_passed_on, setup),
+		cmocka_unit_test_setup(test_start_of_a_guest_holds_no_vcpu, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
