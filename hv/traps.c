@@ -235,8 +235,21 @@ static void print_leaf_caller(const struct trap_frame *f)
 		printk("top of the stack: %s+%#lx\n", name, offset);
 }
 
+/* An exception near the world switch finds the guest's GS. The GDT is never a guest's. */
+static void take_gs_back(void)
+{
+	struct table_pointer gdt;
+	uint64_t offset;
+
+	__asm__ volatile("sgdt %0" : "=m"(gdt));
+	offset = gdt.base - (uint64_t)gdts;
+	if (offset < sizeof(gdts))
+		wrmsr(MSR_GS_BASE, (uint64_t)cpu_area(offset / sizeof(gdts[0])));
+}
+
 _Noreturn static void die(const struct trap_frame *f)
 {
+	take_gs_back();
 	panic_begin();
 	printk("\nxihv: exception %lu (%s)\n", f->vector,
 	       exception_name[f->vector] ? exception_name[f->vector] : "reserved");
