@@ -244,6 +244,7 @@ static void press(uint8_t c)
 void keys_press(uint8_t c)
 {
 	smp_stop_others();
+	vm_reap(); /* so that no guest is between two states */
 	press(c);
 	smp_resume_others();
 }

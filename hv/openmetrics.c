@@ -166,7 +166,7 @@ static void exit_families(void)
 
 static void guest_families(void)
 {
-	family("xihv_guest_running", "gauge", NULL, "1: the guest runs; 0: it has ended.");
+	family("xihv_guest_running", "gauge", NULL, "1: the guest runs; 0: it does not.");
 	for (unsigned i = 0; i < nr_vms; i++)
 		printk("xihv_guest_running{guest=\"%s\"} %d\n", vms[i]->config.name,
 		       vms[i]->state == VM_RUNNING);

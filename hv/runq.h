@@ -15,7 +15,7 @@ struct percpu;
 /* A vCPU becomes known. Boot CPU. `used`: TSC ticks that it is treated as having run already. */
 void runq_add(struct vcpu *v, uint64_t used);
 
-/* It is taken off. Boot CPU, the others stopped. */
+/* It is taken off, if it is there. Boot CPU; the others stopped if it is. */
 void runq_remove(struct vcpu *v);
 
 /* The next vCPU for `cpu`, which has it from now on (v->cpu); it may be the one that the CPU has

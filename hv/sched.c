@@ -20,6 +20,8 @@
  * machine is not woken. By host CPU. */
 static struct timer ticks[CPUS_MAX];
 
+static uint64_t start_due; /* TSC from which guests that are being started go before vCPUs */
+
 /* Another CPU may have it. Who had something for it while it was ours told us; we pass that on. */
 static void release(struct vcpu *v)
 {
@@ -130,7 +132,19 @@ static bool is_boot_cpu(const struct percpu *cpu)
 
 static bool has_work(const struct percpu *cpu)
 {
-	return timers_due() || (is_boot_cpu(cpu) && (console_work() || vm_work()));
+	return timers_due() || (is_boot_cpu(cpu) && (console_work() || vm_reap_due()));
+}
+
+/* The start of a guest and the vCPUs that this CPU can run take turns, equally long ones. Others may
+ * have the vCPU meanwhile. */
+static void go_on_starting(struct percpu *cpu)
+{
+	uint64_t began = rdtsc();
+
+	timer_cancel(&ticks[cpu->index]);
+	put_down(cpu);
+	vm_go_on_starting();
+	start_due = rdtsc() + (rdtsc() - began);
 }
 
 static void do_work(struct percpu *cpu)
@@ -141,10 +155,9 @@ static void do_work(struct percpu *cpu)
 		return;
 	if (console_work())
 		console_poll();
-	if (vm_work()) {
-		put_down(cpu); /* others may have it meanwhile */
-		vm_poll();
-	}
+	vm_reap();
+	if (vm_any_starting() && rdtsc() >= start_due)
+		go_on_starting(cpu);
 }
 
 static void stand_still(struct percpu *cpu)
@@ -196,6 +209,8 @@ void sched_loop(void)
 		v = runq_take(cpu);
 		if (v)
 			take_turn(cpu, v);
+		else if (is_boot_cpu(cpu) && vm_any_starting())
+			go_on_starting(cpu);
 		else
 			sleep(cpu);
 	}

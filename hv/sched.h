@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The run loop of a host CPU: timers, console (the boot CPU's), then the next vCPU for a time
- * slice; HLT when there is nothing to do. Handlers run to completion, so there are no threads.
+ * The run loop of a host CPU: timers, the console and the making of guests (the boot CPU's), then
+ * the next vCPU for a time slice; HLT when there is nothing to do. Handlers run to completion, so there are no threads.
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
@@ -12,8 +12,8 @@
 
 struct percpu;
 
-/* A vCPU is taken out of the run queue, and out of this CPU if that has it. Boot CPU, the others
- * stopped. */
+/* A vCPU is taken out of the run queue, and out of this CPU if that has it. Boot CPU; the others
+ * stopped if it ever was in the queue. */
 void sched_remove(struct vcpu *v);
 
 /* Run this CPU for ever. */

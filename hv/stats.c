@@ -113,7 +113,7 @@ void stats_clear_exits(struct vm *vm)
 
 void stats_vm_start(struct vm *vm)
 {
-	vm->started = vm->stats_epoch = vm->exit_epoch = clock_ns();
+	vm->stats_epoch = vm->exit_epoch = clock_ns();
 	memset(vm->stats_done, 0, sizeof(vm->stats_done));
 	memset(vm->stats_base, 0, sizeof(vm->stats_base));
 }

@@ -77,7 +77,10 @@ bool steal_time_set(struct vcpu *v, uint64_t val)
 
 void steal_time_stops(struct vcpu *v)
 {
-	v->waits_since = v->state == VCPU_RUNNABLE ? rdtsc() : 0;
+	if (v->state != VCPU_RUNNABLE)
+		v->waits_since = 0;
+	else if (!v->waits_since) /* it has run since it waited */
+		v->waits_since = rdtsc();
 	if (!(v->kvm_steal_time & STEAL_ENABLE) || v->vm->nr_vcpus == 1 || v->stopped)
 		return;
 	v->stopped = update(v, set_preempted, NULL);

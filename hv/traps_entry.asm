@@ -29,8 +29,8 @@ trap_stubs:
 %assign vec vec + 1
 %endrep
 
-; struct trap_frame, then C. Interrupts are off and stay so; there is no user mode, so GS
-; is ours.
+; struct trap_frame, then C. Interrupts are off and stay so. There is no user mode, so GS is ours,
+; but for exceptions near the world switch (take_gs_back() in hv/traps.c).
 trap_common:
 	push rax
 	push rcx

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtual machines: creation, start, end, reset. A struct vm lives as long as its slot in
- * vms[], its insides from begin_start() to stop(). All of it is the boot CPU's; for stop() the
- * others stand still.
+ * vms[], its insides from begin_start() to stop(). All of it is the boot CPU's; while a guest that
+ * has run is stopped the others stand still.
  */
 #include "hv/vm.h"
 
@@ -90,7 +90,8 @@ static void stop(struct vm *vm)
 	vm->mmio.nr = 0;
 }
 
-static int make_parts(struct vm *vm)
+/* All that takes much memory: a guest whose start has begun does not fail for another one's. */
+static int reserve(struct vm *vm)
 {
 	const struct guest_config *c = &vm->config;
 	struct mmu_config mc = {
@@ -100,21 +101,26 @@ static int make_parts(struct vm *vm)
 		.has_1g = guest_features.page1g,
 		.frames = p2m_frames(c->mem),
 	};
-	int err;
+	int err = p2m_init(&vm->p2m, c->mem);
 
-	vm->tsc_offset = -rdtsc();
-	err = mmu_init(&vm->mmu, &mc);
+	if (!err)
+		err = mmu_init(&vm->mmu, &mc);
 	for (unsigned i = 0; i < c->vcpus && !err; i++)
 		err = vcpu_create(vm, i);
-	if (!err)
-		err = board_create(vm);
 	return err;
+}
+
+static void unload_all(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vendor->unload(vm->vcpu[i]);
 }
 
 static int give_up_start(struct vm *vm, int err)
 {
 	stop(vm);
 	vm->state = VM_ENDED;
+	console_remove(&vm->console);
 	return err;
 }
 
@@ -128,19 +134,16 @@ static int too_little_memory(struct vm *vm)
 
 static int begin_start(struct vm *vm)
 {
-	vm->start_ticks = 0;
-	vm->state = VM_STARTING;
-	return p2m_init(&vm->p2m, vm->config.mem) ? too_little_memory(vm) : 0;
-}
+	uint64_t began = rdtsc();
 
-/* A guest that is started again and again pays for that: with others' time it would starve them. */
-static void make_known(struct vm *vm)
-{
-	vm->state = VM_RUNNING;
-	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		vendor->unload(vm->vcpu[i]);
-	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		runq_add(vm->vcpu[i], vm->start_ticks);
+	vm->state = VM_STARTING;
+	vm->started = clock_ns();
+	vm->tsc_offset = -began;
+	if (reserve(vm))
+		return too_little_memory(vm);
+	unload_all(vm);
+	vm->start_ticks = rdtsc() - began;
+	return 0;
 }
 
 static void print_started(const struct vm *vm)
@@ -155,9 +158,9 @@ static void print_started(const struct vm *vm)
 static int finish_start(struct vm *vm)
 {
 	struct guest_entry entry;
-	int err = make_parts(vm);
+	int err;
 
-	if (err)
+	if (board_create(vm))
 		return too_little_memory(vm);
 	err = guest_load(vm, &entry);
 	if (err)
@@ -165,13 +168,20 @@ static int finish_start(struct vm *vm)
 	vm->vcpu[0]->regs.gpr[REG_RDX] = 0;
 	err = enter_kernel(vm->vcpu[0], &entry);
 	BUG_ON(err);
-	vm->started = clock_ns();
+	unload_all(vm);
 	print_started(vm);
 	return 0;
 }
 
-/* Of a guest that is VM_STARTING, what fits into a time slice: the CPU that does it has other
- * guests and the console to serve. It is not when this returns an error. */
+/* A guest that is started again and again pays for that: with others' time it would starve them. */
+static void make_known(struct vm *vm)
+{
+	vm->state = VM_RUNNING;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		runq_add(vm->vcpu[i], vm->start_ticks);
+}
+
+/* What fits into a time slice. After an error it is VM_ENDED. */
 static int go_on_starting(struct vm *vm)
 {
 	uint64_t began = rdtsc(), slice = ns_to_tsc(SCHED_TICK_NS);
@@ -207,7 +217,6 @@ int vm_create(const struct guest_config *config)
 	while (!err && vm->state == VM_STARTING)
 		err = go_on_starting(vm);
 	if (err) {
-		console_remove(&vm->console);
 		mem_free(vm, sizeof(*vm));
 		return err;
 	}
@@ -277,16 +286,10 @@ void vm_kill(struct vcpu *v, const char *fmt, ...)
 
 int vm_restart(struct vm *vm)
 {
-	int err;
-
 	if (vm->state != VM_ENDED)
 		return -EBUSY;
-	stats_vm_start(vm);
 	console_add(&vm->console);
-	err = begin_start(vm);
-	if (err)
-		console_remove(&vm->console);
-	return err;
+	return begin_start(vm);
 }
 
 void vm_set_idle_action(enum idle_action action)
@@ -315,44 +318,56 @@ static void reap(struct vm *vm)
 	stop(vm);
 	vm->state = VM_ENDED;
 	smp_resume_others();
-	if (!again || begin_start(vm))
+	if (!again)
 		console_remove(&vm->console);
+	else
+		(void)begin_start(vm); /* it says why not */
 }
 
-/* One at a time, so that however many are started it takes half of this CPU at most. */
-static struct vm *first_starting(void)
-{
-	for (unsigned i = 0; i < nr_vms; i++)
-		if (unlikely(vms[i]->state == VM_STARTING))
-			return vms[i];
-	return NULL;
-}
-
-static bool nobody_is_left(void)
-{
-	return unlikely(idle_action == IDLE_POWEROFF) && all_ended();
-}
-
-bool vm_work(void)
+bool vm_reap_due(void)
 {
 	for (unsigned i = 0; i < nr_vms; i++)
 		if (is_going(vms[i]))
 			return true;
-	return first_starting() || nobody_is_left();
+	return false;
 }
 
-void vm_poll(void)
+void vm_reap(void)
 {
-	struct vm *starting;
-
 	for (unsigned i = 0; i < nr_vms; i++)
 		if (is_going(vms[i]))
 			reap(vms[i]);
-	starting = first_starting();
-	if (starting && go_on_starting(starting))
-		console_remove(&starting->console);
-	if (nobody_is_left()) {
+	if (unlikely(idle_action == IDLE_POWEROFF) && all_ended()) {
 		printk("no guest is left: powering off\n");
 		machine_poweroff();
 	}
+}
+
+/* The next behind the one that had the latest slice. */
+static struct vm *next_starting(void)
+{
+	static unsigned latest;
+
+	for (unsigned n = 0; n < nr_vms; n++) {
+		latest = (latest + 1) % nr_vms;
+		if (vms[latest]->state == VM_STARTING)
+			return vms[latest];
+	}
+	return NULL;
+}
+
+void vm_go_on_starting(void)
+{
+	struct vm *vm = next_starting();
+
+	if (vm)
+		(void)go_on_starting(vm); /* it says why not */
+}
+
+bool vm_any_starting(void)
+{
+	for (unsigned i = 0; i < nr_vms; i++)
+		if (unlikely(vms[i]->state == VM_STARTING))
+			return true;
+	return false;
 }

@@ -28,7 +28,7 @@ enum vm_state {
 struct vm {
 	struct guest_config config;
 	unsigned id; /* 1.. as the console counts */
-	enum vm_state state; /* any CPU; leaves VM_RUNNING by compare-exchange */
+	enum vm_state state; /* any CPU; left for VM_ENDING or VM_RESETTING by compare-exchange */
 	struct spinlock lock; /* devices, interrupt controllers */
 	struct spinlock mmu_lock; /* the shadow MMU's, through mmu/platform.h */
 	struct p2m p2m;
@@ -55,7 +55,7 @@ extern struct vm *vms[VM_MAX]; /* by position; NULL: none. Written by the run lo
 extern unsigned nr_vms;
 
 /* Make and start a guest. The reason for an error has been printed with the guest's name.
- * 0, -ENOMEM, -EINVAL, -ENOEXEC. */
+ * 0, -ENOMEM, -ENOEXEC. */
 must_check int vm_create(const struct guest_config *config);
 
 /* End or reset a guest; any context of that guest's devices and exits. The printf text is
@@ -67,11 +67,15 @@ void vm_kill(struct vcpu *v, const char *fmt, ...) printf_like(2, 3);
 /* Begin to start an ended guest again (key n). 0; -ENOMEM, which has been said. */
 must_check int vm_restart(struct vm *vm);
 
-/* Run loop: tear down guests that have ended, go on with those that are being started, and power
- * the machine off when none is left and that is what was asked for. Takes no longer than a time
- * slice and a guest's kernel and initrd to copy. */
-void vm_poll(void);
-bool vm_work(void);
+/* Run loop: tear down guests that have ended, begin to start again those that reset themselves,
+ * and power the machine off when none is left and that is what was asked for. */
+void vm_reap(void);
+bool vm_reap_due(void);
+
+/* Run loop: go on with a guest that is being started. Takes a time slice, and at the end as long as
+ * its kernel and initrd take to copy. */
+void vm_go_on_starting(void);
+bool vm_any_starting(void);
 void vm_set_idle_action(enum idle_action action);
 
 #endif

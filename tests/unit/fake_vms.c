@@ -17,6 +17,7 @@
 #include "hv/sched.h"
 #include "hv/smp.h"
 #include "hv/stats.h"
+#include "hv/timer.h"
 #include "hv/vendor.h"
 
 struct vm *vms[VM_MAX];
@@ -91,6 +92,7 @@ struct vm *fake_vm_add(const char *name)
 	vm->mmu.config.engine = mmu_engine_name(0);
 	vms[nr_vms++] = vm;
 	vm->id = nr_vms;
+	vm->started = clock_ns();
 	stats_vm_start(vm);
 	return vm;
 }
@@ -100,6 +102,10 @@ void vm_poweroff(struct vm *vm, const char *fmt, ...)
 	(void)fmt;
 	fake_killed = vm;
 	fake_stops_at_kill = fake_stops;
+}
+
+void vm_reap(void)
+{
 }
 
 int vm_restart(struct vm *vm)

@@ -169,18 +169,28 @@ void console_poll(void)
 {
 }
 
-static unsigned starts_left; /* looks after guests that are being started */
+void vm_reap(void)
+{
+}
 
-void vm_poll(void)
+bool vm_reap_due(void)
+{
+	return false;
+}
+
+static unsigned slices_left; /* of a guest that is being started */
+
+void vm_go_on_starting(void)
 {
 	assert_null(fake_cpu.current);
 	assert_null(vcpu.cpu);
-	starts_left--;
+	slices_left--;
+	fake_tsc += SCHED_TICK_NS;
 }
 
-bool vm_work(void)
+bool vm_any_starting(void)
 {
-	return starts_left;
+	return slices_left;
 }
 
 void nmi_report(void)
@@ -220,12 +230,13 @@ const struct vendor_ops *vendor = &ops;
 
 static struct timer first, second;
 static unsigned nr_second;
-static uint64_t first_takes;
+static uint64_t first_takes, first_period;
 
 static void on_first(struct timer *t)
 {
-	(void)t;
 	fake_tsc += first_takes;
+	if (first_period)
+		timer_set(t, clock_ns() + first_period);
 }
 
 static void on_second(struct timer *t)
@@ -250,7 +261,8 @@ static int setup(void **state)
 	vcpu.state = VCPU_RUNNABLE;
 	loops = nr_second = empty_looks = woken_others = 0;
 	is_claimed = false;
-	starts_left = 0;
+	slices_left = 0;
+	first_period = 0;
 	fake_tsc = 0;
 	armed = TIMER_TSC_NEVER;
 	time_init();
@@ -300,9 +312,30 @@ static void test_start_of_a_guest_holds_no_vcpu(void **state)
 	first_takes = 0;
 	fake_cpu.current = &vcpu;
 	vcpu.cpu = &fake_cpu;
-	starts_left = 1;
+	slices_left = 1;
 	run_until_a_guest_runs();
-	assert_int_equal(starts_left, 0);
+	assert_int_equal(slices_left, 0);
+}
+
+/* A timer that comes due in each slice does not take the vCPU's turn. */
+static void test_start_of_a_guest_takes_turns(void **state)
+{
+	(void)state;
+	first_takes = 0;
+	first_period = SCHED_TICK_NS / 2;
+	slices_left = LOOPS_MAX;
+	run_until_a_guest_runs();
+	assert_in_range(slices_left, LOOPS_MAX - 1, LOOPS_MAX);
+}
+
+/* With nothing else to do there is no need to wait for the next slice. */
+static void test_start_of_a_guest_with_nobody_else(void **state)
+{
+	(void)state;
+	first_takes = 0;
+	empty_looks = slices_left = 10;
+	run_until_a_guest_runs();
+	assert_int_equal(slices_left, 0);
 }
 
 int main(void)
@@ -312,6 +345,8 @@ int main(void)
 		cmocka_unit_test_setup(test_one_that_comes_due_while_another_runs, setup),
 		cmocka_unit_test_setup(test_wake_up_that_hit_the_wrong_cpu_is_passed_on, setup),
 		cmocka_unit_test_setup(test_start_of_a_guest_holds_no_vcpu, setup),
+		cmocka_unit_test_setup(test_start_of_a_guest_takes_turns, setup),
+		cmocka_unit_test_setup(test_start_of_a_guest_with_nobody_else, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
