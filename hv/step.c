@@ -104,13 +104,19 @@ static void mov_dr(struct vcpu *v, const struct insn *insn)
 	vcpu_skip(v, insn->len);
 }
 
-static void rdtsc_of_guest(struct vcpu *v, unsigned len)
+static void mov_from_cr(struct vcpu *v, const struct insn *insn)
 {
-	uint64_t tsc = vcpu_tsc(v);
+	exit_mov_from_cr(v, insn->reg, insn->rm, insn->len);
+}
 
-	v->regs.gpr[REG_RAX] = (uint32_t)tsc;
-	v->regs.gpr[REG_RDX] = tsc >> 32;
-	vcpu_skip(v, len);
+static void mov_to_cr(struct vcpu *v, const struct insn *insn)
+{
+	exit_mov_to_cr(v, insn->reg, insn->rm, insn->len);
+}
+
+static void clts(struct vcpu *v, const struct insn *insn)
+{
+	exit_clts(v, insn->len);
 }
 
 static void invlpg_of_guest(struct vcpu *v, const struct insn *insn)
@@ -120,96 +126,74 @@ static void invlpg_of_guest(struct vcpu *v, const struct insn *insn)
 	exit_invlpg(v, insn_ea(&e.ctx, insn), insn->len);
 }
 
-/* False: nobody here knows it. */
-static bool privileged(struct vcpu *v, const struct insn *insn)
+static void rdmsr_of_guest(struct vcpu *v, const struct insn *insn)
 {
-	unsigned len = insn->len;
-
-	switch (insn->op) {
-	case INSN_MOV_FROM_CR:
-		exit_mov_from_cr(v, insn->reg, insn->rm, len);
-		return true;
-	case INSN_MOV_TO_CR:
-		exit_mov_to_cr(v, insn->reg, insn->rm, len);
-		return true;
-	case INSN_MOV_FROM_DR:
-	case INSN_MOV_TO_DR:
-		mov_dr(v, insn);
-		return true;
-	case INSN_CLTS:
-		exit_clts(v, len);
-		return true;
-	case INSN_LMSW:
-		vcpu_emulate_lmsw(v, insn);
-		return true;
-	case INSN_INVLPG:
-		invlpg_of_guest(v, insn);
-		return true;
-	case INSN_RDMSR:
-		exit_rdmsr(v, len);
-		return true;
-	case INSN_WRMSR:
-		exit_wrmsr(v, len);
-		return true;
-	case INSN_HLT:
-		exit_hlt(v, len);
-		return true;
-	case INSN_INVD:
-	case INSN_WBINVD:
-	case INSN_XSETBV:
-		exit_instruction(v, insn->op, len);
-		return true;
-	default:
-		return false;
-	}
+	exit_rdmsr(v, insn->len);
 }
 
-static bool is_privileged(enum insn_op op)
+static void wrmsr_of_guest(struct vcpu *v, const struct insn *insn)
 {
-	switch (op) {
-	case INSN_MOV_FROM_CR ... INSN_LMSW:
-	case INSN_INVLPG ... INSN_WBINVD:
-	case INSN_RDMSR ... INSN_WRMSR:
-	case INSN_HLT:
-	case INSN_XSETBV:
-		return true;
-	default:
-		return false;
-	}
+	exit_wrmsr(v, insn->len);
 }
 
-static bool unprivileged(struct vcpu *v, const struct insn *insn)
+static void cpuid_of_guest(struct vcpu *v, const struct insn *insn)
 {
-	switch (insn->op) {
-	case INSN_SMSW:
-		vcpu_emulate_smsw(v, insn);
-		return true;
-	case INSN_CPUID:
-		exit_cpuid(v, insn->len);
-		return true;
-	case INSN_RDTSC:
-		rdtsc_of_guest(v, insn->len);
-		return true;
-	case INSN_PAUSE:
-	case INSN_RDPMC:
-	case INSN_MONITOR ... INSN_MWAIT:
-	case INSN_RSM ... INSN_UD2:
-	case INSN_VMRUN ... INSN_GETSEC:
-		exit_instruction(v, insn->op, insn->len);
-		return true;
-	default:
-		return false;
-	}
+	exit_cpuid(v, insn->len);
 }
 
-/* In real mode and at CPL 0 all of it is allowed. */
+static void rdtsc_of_guest(struct vcpu *v, const struct insn *insn)
+{
+	uint64_t tsc = vcpu_tsc(v);
+
+	v->regs.gpr[REG_RAX] = (uint32_t)tsc;
+	v->regs.gpr[REG_RDX] = tsc >> 32;
+	vcpu_skip(v, insn->len);
+}
+
+static void hlt(struct vcpu *v, const struct insn *insn)
+{
+	exit_hlt(v, insn->len);
+}
+
+static void by_its_name(struct vcpu *v, const struct insn *insn)
+{
+	exit_instruction(v, insn->op, insn->len);
+}
+
+/* What the emulator only decodes, and whether it is for CPL 0 alone. */
+static const struct {
+	void (*fn)(struct vcpu *v, const struct insn *insn); /* NULL: nobody here knows it */
+	bool privileged;
+} decoded[NR_INSN_OPS] = {
+	[INSN_MOV_FROM_CR] = { mov_from_cr, true },
+	[INSN_MOV_TO_CR] = { mov_to_cr, true },
+	[INSN_MOV_FROM_DR... INSN_MOV_TO_DR] = { mov_dr, true },
+	[INSN_CLTS] = { clts, true },
+	[INSN_LMSW] = { vcpu_emulate_lmsw, true },
+	[INSN_SMSW] = { vcpu_emulate_smsw, false },
+	[INSN_INVLPG] = { invlpg_of_guest, true },
+	[INSN_INVD... INSN_WBINVD] = { by_its_name, true },
+	[INSN_CPUID] = { cpuid_of_guest, false },
+	[INSN_RDMSR] = { rdmsr_of_guest, true },
+	[INSN_WRMSR] = { wrmsr_of_guest, true },
+	[INSN_RDTSC] = { rdtsc_of_guest, false },
+	[INSN_RDPMC] = { by_its_name, false },
+	[INSN_HLT] = { hlt, true },
+	[INSN_PAUSE... INSN_MWAIT] = { by_its_name, false },
+	[INSN_XSETBV] = { by_its_name, true },
+	[INSN_RSM... INSN_UD2] = { by_its_name, false },
+	[INSN_VMRUN... INSN_GETSEC] = { by_its_name, false },
+};
+
+/* False: nobody here knows it. In real mode, CPL 0, all of it is allowed. */
 static bool handled(struct vcpu *v, const struct insn *insn)
 {
-	if (!is_privileged(insn->op))
-		return unprivileged(v, insn);
-	if (vendor->get_cpl(v) == 0)
-		return privileged(v, insn);
-	vcpu_inject_gp(v);
+	if (decoded[insn->op].privileged && vendor->get_cpl(v) != 0)
+		vcpu_inject_gp(v);
+	else if (decoded[insn->op].fn)
+		decoded[insn->op].fn(v, insn);
+	else
+		return false;
 	return true;
 }
 
