@@ -39,6 +39,8 @@
 #define VECTOR_TIMER 0x31
 #define VECTOR_IPI 0x35
 
+#define TRIES 5 /* a loaded host is away for long now and then */
+
 static volatile uint64_t last_tsc;
 
 static void end_of_interrupt(uint32_t vector)
@@ -82,9 +84,22 @@ static void sleep_for(uint32_t vector, uint32_t n)
 		__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* TSC ticks of two times ten ticks of the 8254. Are they the same, within a factor of two? */
+static bool ten_and_ten(uint64_t ticks[2])
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t start = rdtsc();
+
+		sleep_for(VECTOR_PIT, 10);
+		ticks[i] = rdtsc() - start;
+	}
+	return ticks[0] < 2 * ticks[1] && ticks[1] < 2 * ticks[0];
+}
+
 static void pit(void)
 {
-	uint64_t start, middle, end;
+	uint64_t ticks[2];
+	unsigned tries = 1;
 
 	mmio_write(LAPIC_SVR, SVR_ENABLE);
 	mmio_write(LAPIC_LVT_LINT0, LVT_EXTINT);
@@ -93,16 +108,10 @@ static void pit(void)
 	outb(PIC1 + 1, 0xfe);
 	sleep_for(VECTOR_PIT, 2);
 	check(true, "PIT interrupts wake HLT");
-	start = rdtsc();
-	sleep_for(VECTOR_PIT, 10);
-	middle = rdtsc();
-	sleep_for(VECTOR_PIT, 10);
-	end = rdtsc();
-	check(end > middle && middle > start, "the TSC goes on");
-	/* within a factor of two: hosts are loaded */
-	check((end - middle) < 2 * (middle - start) && (middle - start) < 2 * (end - middle),
-	      "ten ticks last as long as ten ticks (%U, %U)", middle - start, end - middle);
-	say("timers: TSC %U kHz by the PIT\n", (end - start) / 1024 * 1024 / 200);
+	while (!ten_and_ten(ticks) && tries < TRIES)
+		tries++;
+	check(tries < TRIES, "ten ticks last as long as ten ticks (%U, %U)", ticks[0], ticks[1]);
+	say("timers: TSC %U kHz by the PIT\n", (ticks[0] + ticks[1]) / 1024 * 1024 / 200);
 	outb(PIC1 + 1, 0xff);
 }
 
