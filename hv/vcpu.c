@@ -316,8 +316,6 @@ static void power_on(struct vcpu *v)
 	set_mtrrs(v);
 	v->misc_enable = MISC_ENABLE_FAST_STRING | MISC_ENABLE_BTS_UNAVAIL |
 			 MISC_ENABLE_PEBS_UNAVAIL;
-	v->tsc_offset = v->vm->tsc_offset;
-	vendor->tsc_offset_changed(v);
 }
 
 int vcpu_create(struct vm *vm, unsigned id)
@@ -395,8 +393,13 @@ uint64_t vcpu_tsc(const struct vcpu *v)
 	return rdtsc() + v->tsc_offset;
 }
 
+void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset)
+{
+	v->tsc_offset = offset;
+	vendor->tsc_offset_changed(v);
+}
+
 void vcpu_set_tsc(struct vcpu *v, uint64_t tsc)
 {
-	v->tsc_offset = tsc - rdtsc();
-	vendor->tsc_offset_changed(v);
+	vcpu_set_tsc_offset(v, tsc - rdtsc());
 }

@@ -233,9 +233,10 @@ void vcpu_unload(struct vcpu *v);
 /* DR0-3 leave the processor, if they are in it. */
 void vcpu_take_back_debug_registers(struct vcpu *v);
 
-/* Guest reads TSC / sets it (MSR 0x10). */
+/* Guest reads TSC / sets it (MSR 0x10); what it is ahead of the host's. */
 uint64_t vcpu_tsc(const struct vcpu *v);
 void vcpu_set_tsc(struct vcpu *v, uint64_t tsc);
+void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
 /* For a back end: the exit was none of the guest's business, and what it interrupted is delivered
  * again. */

@@ -138,7 +138,6 @@ static int begin_start(struct vm *vm)
 
 	vm->state = VM_STARTING;
 	vm->started = clock_ns();
-	vm->tsc_offset = -began;
 	if (reserve(vm))
 		return too_little_memory(vm);
 	unload_all(vm);
@@ -151,6 +150,15 @@ static void print_started(const struct vm *vm)
 	printk("%s: started, %llu MiB, %u vCPU%s, mmu=%s\n", vm->config.name,
 	       (unsigned long long)(vm->config.mem / MIB), vm->nr_vcpus,
 	       vm->nr_vcpus == 1 ? "" : "s", vm->mmu.config.engine);
+}
+
+/* All begin at 0, where the kernel does. */
+static void start_tscs(struct vm *vm)
+{
+	uint64_t now = rdtsc();
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_set_tsc_offset(vm->vcpu[i], -now);
 }
 
 /* With its memory cleared. Nobody else has anything of it before make_known(), so the other CPUs
@@ -168,6 +176,7 @@ static int finish_start(struct vm *vm)
 	vm->vcpu[0]->regs.gpr[REG_RDX] = 0;
 	err = enter_kernel(vm->vcpu[0], &entry);
 	BUG_ON(err);
+	start_tscs(vm);
 	unload_all(vm);
 	print_started(vm);
 	return 0;

@@ -35,7 +35,6 @@ struct vm {
 	struct mmu mmu;
 	struct vcpu *vcpu[VM_MAX_VCPUS];
 	unsigned nr_vcpus;
-	uint64_t tsc_offset; /* of its vCPUs, until they write to their TSCs */
 	struct iobus ports, mmio;
 	struct board *board;
 	struct console_port console;
