@@ -174,6 +174,13 @@ static void take_turn(struct percpu *cpu, struct vcpu *v)
 		run(cpu, v);
 }
 
+static void halt(void)
+{
+	if (vendor && vendor->before_halt)
+		vendor->before_halt();
+	cpu_idle();
+}
+
 /* Says that it sleeps, looks once more, and only then does. Who took its word meanwhile, for a
  * vCPU that it did not see, has another CPU woken. */
 static void sleep(struct percpu *cpu)
@@ -184,7 +191,7 @@ static void sleep(struct percpu *cpu)
 	__atomic_store_n(&cpu->idle, true, __ATOMIC_SEQ_CST);
 	v = runq_take(cpu);
 	if (!v && !has_work(cpu) && !smp_stop_wanted())
-		cpu_idle();
+		halt();
 	claimed = !__atomic_exchange_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
 	if (!v)
 		return;

@@ -9,7 +9,10 @@
 #include "hv/cpu.h"
 #include "hv/irq.h"
 #include "hv/sched.h"
+#include "hv/timer.h"
 #include "hv/vendor.h"
+
+#define KICK_AGAIN_NS NSEC_PER_MSEC
 
 static unsigned stops; /* so many are open */
 static bool ending;
@@ -18,6 +21,18 @@ void smp_kick(const struct percpu *cpu)
 {
 	if (cpu != this_cpu())
 		lapic_send_ipi(cpu->apic_id, VEC_KICK);
+}
+
+void smp_kick_again(const struct percpu *cpu, uint64_t *next)
+{
+	uint64_t now = rdtsc();
+
+	cpu_relax();
+	if (now < *next)
+		return;
+	if (*next)
+		smp_kick(cpu);
+	*next = now + ns_to_tsc(KICK_AGAIN_NS);
 }
 
 bool smp_stop_wanted(void)
@@ -30,14 +45,21 @@ static bool is_parked(const struct percpu *cpu)
 	return __atomic_load_n(&cpu->parked, __ATOMIC_ACQUIRE);
 }
 
+static void wait_until_parked(const struct percpu *cpu)
+{
+	uint64_t next = 0;
+
+	while (!is_parked(cpu))
+		smp_kick_again(cpu, &next);
+}
+
 void smp_stop_others(void)
 {
 	__atomic_store_n(&stops, stops + 1, __ATOMIC_SEQ_CST);
 	for (unsigned i = 1; i < nr_cpus; i++)
 		sched_make_leave(cpu_area(i));
 	for (unsigned i = 1; i < nr_cpus; i++)
-		while (!is_parked(cpu_area(i)))
-			cpu_relax();
+		wait_until_parked(cpu_area(i));
 }
 
 /* Until all have gone: the next stop must not take one that is on its way for parked. */

@@ -16,6 +16,10 @@ void smp_start(hpa_t low_page);
 /* Make `cpu` leave guest mode or HLT; to itself it is nothing. Any context. */
 void smp_kick(const struct percpu *cpu);
 
+/* For who waits for what a kick brings about, in a loop: kick `cpu` again now and then, for one may
+ * be lost (QEMU 7.2, svm/README.md). *next: 0 at first. */
+void smp_kick_again(const struct percpu *cpu, uint64_t *next);
+
 /*
  * All other CPUs put their vCPUs down and stand still until as many resumes have come as stops.
  * Nothing of any guest runs meanwhile. Boot CPU's run loop, with no lock held.

@@ -54,8 +54,16 @@ struct fixup {
 	uint64_t may_fault, go_on;
 };
 
+/* Instructions of the world switch with RFLAGS.IF = 1 but GIF = 0 (APM Vol. 2 15.17): an interrupt
+ * among them is none of the architecture's. */
+struct no_irq {
+	uint64_t from, to; /* `to` is behind the last */
+	uint64_t go_on; /* 0: where it was */
+};
+
 extern const char trap_stubs[];
 extern const struct fixup extable_start[], extable_end[]; /* linker.ld */
+extern const struct no_irq no_irq_start[], no_irq_end[];
 
 /* By host CPU */
 static uint64_t gdts[CPUS_MAX][5];
@@ -189,24 +197,28 @@ static bool fix_up(struct trap_frame *f)
 	return x;
 }
 
-/*
- * Of the instructions with a fix-up only the one behind VMRUN is met with RFLAGS.IF set. GIF is 0
- * there (APM Vol. 2 15.17) and GS the guest's still; under QEMU 7.2 it has been seen to be
- * interrupted nevertheless, once in hours. The interrupt waits until the world switch is done.
- */
-static bool is_behind_vmrun(const struct trap_frame *f)
+static const struct no_irq *find_no_irq(uint64_t rip)
 {
-	return unlikely(find_fixup(f->rip) != NULL);
+	/* cppcheck-suppress comparePointers */
+	for (const struct no_irq *x = no_irq_start; x < no_irq_end; x++)
+		if (rip - x->from < x->to - x->from)
+			return x;
+	return NULL;
 }
 
+/* GS is the guest's where there should be no interrupt. It waits until the world switch is done. */
 static void interrupt(struct trap_frame *f)
 {
-	if (!is_behind_vmrun(f)) {
+	const struct no_irq *x = find_no_irq(f->rip);
+
+	if (likely(!x)) {
 		irq_dispatch(f->vector);
 		return;
 	}
 	irq_postpone(f->vector);
 	f->rflags &= ~RFLAGS_IF;
+	if (x->go_on)
+		f->rip = x->go_on;
 }
 
 static void print_frame(const struct trap_frame *f)

@@ -65,11 +65,14 @@ void vcpu_ask_flush(struct vcpu *v)
 
 void vcpu_wait_flush(const struct vcpu *v)
 {
-	if (this_cpu()->current == v)
+	const struct percpu *cpu = __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
+	uint64_t next = 0;
+
+	if (this_cpu()->current == v || !cpu)
 		return;
 	while (__atomic_load_n(&v->in_guest, __ATOMIC_ACQUIRE) &&
 	       __atomic_load_n(&v->poked, __ATOMIC_ACQUIRE))
-		cpu_relax();
+		smp_kick_again(cpu, &next);
 }
 
 void vcpu_take_poke(struct vcpu *v)

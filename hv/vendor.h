@@ -38,6 +38,9 @@ struct vendor_ops {
 	/* Run the guest on this CPU until v->leave or v->state != VCPU_RUNNABLE. */
 	void (*run)(struct vcpu *v);
 
+	/* This CPU is about to halt until an interrupt comes. NULL: nothing to do. */
+	void (*before_halt)(void);
+
 	/* Segment registers (sel, hidden part) and GDTR, IDTR. */
 	void (*get_segment)(struct vcpu *v, enum seg s, struct segment *out);
 	void (*set_segment)(struct vcpu *v, enum seg s, const struct segment *in);

@@ -21,9 +21,11 @@ svm_enter:
 	push	rdi			; regs
 
 	mov	rax, rsi
+.guest_next:
 	clgi				; nothing is taken until guest mode ...
 	sti				; ... where a physical interrupt must cause an exit
 	vmload
+.gs_is_the_guests:
 	LOAD_GUEST_REGS
 	vmrun
 .exit:
@@ -33,14 +35,24 @@ svm_enter:
 
 	pop	rax
 	vmload				; the host's TR and GS before its interrupts
+.gs_is_ours:
 	cli
 	stgi
 
 	POP_HOST_REGS
 	ret
 
+.once_more:
+	mov	rdi, [rsp]		; some registers may be the guest's
+	jmp	.guest_next
+
 ; An intercepted #DB of the guest's single step comes once more under Bochs 2.7, here, where the
-; host has neither TF nor breakpoints: nothing to do (struct fixup in hv/traps.c). Nor is this a
-; place for interrupts (is_behind_vmrun() there).
+; host has neither TF nor breakpoints: nothing to do (struct fixup in hv/traps.c).
 section extable progbits alloc noexec nowrite align=8
 	dq svm_enter.exit, svm_enter.exit
+
+; Where there must be no interrupt, and QEMU 7.2 takes one (struct no_irq in hv/traps.c): before
+; VMRUN it is begun again, since that needs IF; behind it goes on.
+section no_irq progbits alloc noexec nowrite align=8
+	dq svm_enter.gs_is_the_guests, svm_enter.exit, svm_enter.once_more
+	dq svm_enter.exit, svm_enter.gs_is_ours, 0
