@@ -35,21 +35,56 @@ static void inject_virtual(struct vcpu *v)
 	v->pending.type = EVENT_NONE;
 }
 
-/* It waits still if the exit came first or while it was delivered; EXITINTINFO has it then as an
- * exception. */
-void svm_note_virtual_interrupt(struct vcpu *v)
+void svm_end_virtual_interrupt(struct vcpu *v)
 {
 	struct vmcb *vmcb = to_vmcb(v);
 
-	if (vmcb->v_intr & V_IRQ) {
-		v->delivering.type = EVENT_INTR;
-		v->delivering.vector = vmcb->v_intr >> V_INTR_VECTOR_SHIFT & EVENT_VECTOR_MASK;
-		v->delivering.has_error = false;
-		vmcb->exit_int_info = 0;
-	}
-	vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR | (uint64_t)EVENT_VECTOR_MASK << V_INTR_VECTOR_SHIFT);
+	vmcb->v_intr &= ~((uint64_t)EVENT_VECTOR_MASK << V_INTR_VECTOR_SHIFT);
+	if (!svm_window_is_open(vmcb))
+		vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR);
 	vmcb->clean &= ~(uint32_t)CLEAN_TPR;
 	to_svm(v)->virtual_intr = false;
+}
+
+static struct event virtual_event(const struct vmcb *vmcb)
+{
+	return (struct event){
+		.type = EVENT_INTR,
+		.vector = vmcb->v_intr >> V_INTR_VECTOR_SHIFT & EVENT_VECTOR_MASK,
+	};
+}
+
+/* An exit while it was delivered: EXITINTINFO has it as an exception. Else it has been delivered, or
+ * waits still: the exit came first. */
+void svm_note_virtual_interrupt(struct vcpu *v)
+{
+	struct vmcb *vmcb = to_vmcb(v);
+	const struct event e = virtual_event(vmcb);
+
+	if (!(vmcb->v_intr & V_IRQ)) {
+		svm_end_virtual_interrupt(v);
+	} else if ((vmcb->exit_int_info & EVENT_VALID) &&
+		   (vmcb->exit_int_info & EVENT_VECTOR_MASK) == e.vector) {
+		vmcb->exit_int_info = 0;
+		v->delivering = e;
+		svm_end_virtual_interrupt(v);
+	}
+}
+
+static bool interruptible(const struct vcpu *v)
+{
+	return (v->regs.rflags & RFLAGS_IF) && !v->intr_shadow;
+}
+
+/* Behind an exception that the exit has raised it goes on waiting. */
+void svm_take_back_virtual_interrupt(struct vcpu *v)
+{
+	if (v->pending.type != EVENT_NONE)
+		return;
+	v->pending = virtual_event(to_vmcb(v));
+	svm_end_virtual_interrupt(v);
+	if (v->state == VCPU_HALTED && interruptible(v))
+		v->state = VCPU_RUNNABLE;
 }
 
 void svm_inject_pending(struct vcpu *v)
@@ -58,7 +93,8 @@ void svm_inject_pending(struct vcpu *v)
 	uint64_t inj = EVENT_VALID | e->vector |
 		       (uint64_t)to_vmcb_type[e->type] << EVENT_TYPE_SHIFT;
 
-	if (svm_features.injects_intr_twice && e->type == EVENT_INTR && !v->want_window) {
+	if (svm_features.injects_intr_twice && e->type == EVENT_INTR &&
+	    !(v->want_window && interruptible(v))) {
 		inject_virtual(v);
 		return;
 	}
@@ -81,7 +117,8 @@ void svm_change_window(struct vcpu *v)
 		vmcb->v_intr |= V_IRQ | V_IGN_TPR;
 		vmcb->intercept3 |= INTERCEPT_VINTR;
 	} else {
-		vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR);
+		if (!to_svm(v)->virtual_intr)
+			vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR);
 		vmcb->intercept3 &= ~(uint32_t)INTERCEPT_VINTR;
 	}
 	vmcb->clean &= ~(uint32_t)(CLEAN_INTERCEPTS | CLEAN_TPR);

@@ -236,11 +236,6 @@ static void take_waiting_irqs(const struct vcpu *v)
 		irq_window();
 }
 
-static bool window_is_open(const struct vmcb *vmcb)
-{
-	return vmcb->intercept3 & INTERCEPT_VINTR;
-}
-
 static void run(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
@@ -249,6 +244,8 @@ static void run(struct vcpu *v)
 	const struct svm_asid_pool *asids = svm_asid_pool();
 	uint64_t host = host_vmcb_hpa[cpu->index];
 
+	if (unlikely(s->virtual_intr) && v->pending.type == EVENT_NONE)
+		svm_end_virtual_interrupt(v); /* INIT has come meanwhile */
 	while (!v->leave && v->state == VCPU_RUNNABLE) {
 		size_t reason; /* of the enum's own type it would be extended at each exit */
 		bool injecting;
@@ -258,7 +255,7 @@ static void run(struct vcpu *v)
 		if (!vcpu_may_enter(v))
 			continue;
 		injecting = v->pending.type != EVENT_NONE;
-		if (unlikely(window_is_open(vmcb) != v->want_window))
+		if (unlikely(svm_window_is_open(vmcb) != v->want_window))
 			svm_change_window(v);
 		if (injecting)
 			svm_inject_pending(v);
@@ -267,13 +264,15 @@ static void run(struct vcpu *v)
 		svm_enter(&v->regs, s->vmcb_hpa, host);
 		vcpu_has_left(v);
 		from_processor(v, vmcb);
-		if (s->virtual_intr)
+		if (unlikely(s->virtual_intr))
 			svm_note_virtual_interrupt(v);
 		if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 			svm_note_interrupted_event(v, injecting);
 		reason = svm_handle_exit(v);
 		if (unlikely(v->delivering.type != EVENT_NONE))
 			vcpu_reinject(v);
+		if (unlikely(s->virtual_intr))
+			svm_take_back_virtual_interrupt(v);
 		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();

@@ -30,7 +30,7 @@ struct svm_vcpu {
 	const struct svm_asid_pool *asid_pool; /* of the CPU whose TLB knows our ASID */
 	uint64_t asid_generation; /* of that pool, when it was taken */
 	uint64_t latest_inj; /* EVENTINJ of the latest injection; before the first: all but valid 0 */
-	bool virtual_intr; /* an interrupt was injected as a virtual one: not by EVENTINJ */
+	bool virtual_intr; /* an interrupt was injected as a virtual one: V_IRQ and its vector */
 	bool flush; /* the TLB may hold what it must not: new ASID at the next entry */
 };
 
@@ -64,6 +64,12 @@ static inline unsigned svm_code_mode(struct vcpu *v)
 	if ((v->efer & EFER_LMA) && (attr & VMCB_SEG_L))
 		return 8;
 	return attr & VMCB_SEG_DB ? 4 : 2;
+}
+
+/* The interrupt window: V_IRQ is intercepted. */
+static inline bool svm_window_is_open(const struct vmcb *vmcb)
+{
+	return vmcb->intercept3 & INTERCEPT_VINTR;
 }
 
 /* Where rip points to, linear. */
@@ -102,7 +108,13 @@ enum exit_reason svm_handle_exit(struct vcpu *v);
 void svm_inject_pending(struct vcpu *v);
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v, bool injecting);
+
+/* Likewise; an interrupt that was injected as a virtual one (virtual_intr): what the exit says about
+ * it; behind the exit's handler: pending again if it still waits, unless an exception goes first;
+ * V_IRQ is the window again, or nothing. */
 void svm_note_virtual_interrupt(struct vcpu *v);
+void svm_take_back_virtual_interrupt(struct vcpu *v);
+void svm_end_virtual_interrupt(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
 void svm_asid_cpu_init(void);
