@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The run loop of a host CPU: timers, the console and the making of guests (the boot CPU's), then
- * the next vCPU for a time slice; HLT when there is nothing to do. Handlers run to completion, so there are no threads.
+ * the next vCPU for a time slice; HLT when there is nothing to do. Handlers run to completion, so
+ * there are no threads.
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H

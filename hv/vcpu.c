@@ -176,11 +176,6 @@ void vcpu_skip_slowly(struct vcpu *v, uint64_t from)
 		vcpu_single_step(v);
 }
 
-static bool interruptible(const struct vcpu *v)
-{
-	return (v->regs.rflags & RFLAGS_IF) && !v->intr_shadow;
-}
-
 /* One event an entry: what is pending already goes first, then NMI, then the interrupt
  * controllers. What has to wait asks for a window. */
 void vcpu_look_for_events(struct vcpu *v)
@@ -195,7 +190,7 @@ void vcpu_look_for_events(struct vcpu *v)
 	}
 	spin_lock(&v->vm->lock);
 	irq = board_irq_pending(v);
-	if (irq && v->pending.type == EVENT_NONE && interruptible(v)) {
+	if (irq && v->pending.type == EVENT_NONE && vcpu_interruptible(v)) {
 		int vector = board_irq_take(v);
 
 		if (vector >= 0)
@@ -218,7 +213,7 @@ static bool has_reason_to_wake(struct vcpu *v)
 		return true;
 	if (__atomic_exchange_n(&v->unhalted, false, __ATOMIC_ACQUIRE))
 		return true;
-	if (!interruptible(v))
+	if (!vcpu_interruptible(v))
 		return false;
 	spin_lock(&v->vm->lock);
 	irq = board_irq_pending(v);

@@ -238,6 +238,12 @@ uint64_t vcpu_tsc(const struct vcpu *v);
 void vcpu_set_tsc(struct vcpu *v, uint64_t tsc);
 void vcpu_set_tsc_offset(struct vcpu *v, uint64_t offset);
 
+/* The guest would take an interrupt now. */
+static inline bool vcpu_interruptible(const struct vcpu *v)
+{
+	return (v->regs.rflags & RFLAGS_IF) && !v->intr_shadow;
+}
+
 /* For a back end: the exit was none of the guest's business, and what it interrupted is delivered
  * again. */
 static inline void vcpu_reinject(struct vcpu *v)

@@ -63,7 +63,8 @@ void vm_poweroff(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
 void vm_reset(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
 void vm_kill(struct vcpu *v, const char *fmt, ...) printf_like(2, 3);
 
-/* Begin to start an ended guest again (key n). 0; -ENOMEM, which has been said. */
+/* Begin to start an ended guest again (key n). 0; -ENOMEM, which has been said; -EBUSY: it
+ * has not ended. */
 must_check int vm_restart(struct vm *vm);
 
 /* Run loop: tear down guests that have ended, begin to start again those that reset themselves,

@@ -71,11 +71,6 @@ void svm_note_virtual_interrupt(struct vcpu *v)
 	}
 }
 
-static bool interruptible(const struct vcpu *v)
-{
-	return (v->regs.rflags & RFLAGS_IF) && !v->intr_shadow;
-}
-
 /* Behind an exception that the exit has raised it goes on waiting. */
 void svm_take_back_virtual_interrupt(struct vcpu *v)
 {
@@ -83,7 +78,7 @@ void svm_take_back_virtual_interrupt(struct vcpu *v)
 		return;
 	v->pending = virtual_event(to_vmcb(v));
 	svm_end_virtual_interrupt(v);
-	if (v->state == VCPU_HALTED && interruptible(v))
+	if (v->state == VCPU_HALTED && vcpu_interruptible(v))
 		v->state = VCPU_RUNNABLE;
 }
 
@@ -94,7 +89,7 @@ void svm_inject_pending(struct vcpu *v)
 		       (uint64_t)to_vmcb_type[e->type] << EVENT_TYPE_SHIFT;
 
 	if (svm_features.injects_intr_twice && e->type == EVENT_INTR &&
-	    !(v->want_window && interruptible(v))) {
+	    !(v->want_window && vcpu_interruptible(v))) {
 		inject_virtual(v);
 		return;
 	}

@@ -109,11 +109,11 @@ void svm_inject_pending(struct vcpu *v);
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v, bool injecting);
 
-/* Likewise; an interrupt that was injected as a virtual one (virtual_intr): what the exit says about
- * it; behind the exit's handler: pending again if it still waits, unless an exception goes first;
- * V_IRQ is the window again, or nothing. */
+/* Likewise, while virtual_intr: what the exit says about that interrupt; ... */
 void svm_note_virtual_interrupt(struct vcpu *v);
+/* ... behind the exit's handler, pending again if it waits, unless an exception goes first; */
 void svm_take_back_virtual_interrupt(struct vcpu *v);
+/* ... and no more: V_IRQ is the window again, or nothing. */
 void svm_end_virtual_interrupt(struct vcpu *v);
 
 /* svm/asid.c: the ASID of `v` on this CPU, and what VMRUN must flush. */
