@@ -40,20 +40,15 @@ struct boot_module {
 struct boot_info {
 	char loader[64];
 	char cmdline[BOOT_LINE_MAX];
-	bool cmdline_cut;
+	bool cmdline_cut; /* it was longer */
 	struct boot_region region[BOOT_MAX_REGIONS];
 	unsigned nr_regions;
 	unsigned regions_dropped; /* did not fit */
 	struct boot_module module[BOOT_MAX_MODULES];
 	unsigned nr_modules;
-	unsigned modules_dropped; /* did not fit; reported by name of count at boot */
-	uint64_t efi_system_table; /* hpa, 0 when booted by BIOS or not told */
+	unsigned modules_dropped; /* did not fit; reported at boot, as is all that was cut */
 	bool has_rsdp; /* rsdp[] holds a copy of it (multiboot 2 tags 14, 15) */
 	uint8_t rsdp[36];
-	bool has_framebuffer;
-	uint64_t fb_addr; /* hpa */
-	uint32_t fb_pitch, fb_width, fb_height; /* bytes, pixels, pixels */
-	uint8_t fb_bpp;
 };
 
 /*

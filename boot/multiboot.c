@@ -139,14 +139,6 @@ static void parse_mb1(struct boot_info *bi, const struct mb1_info *mb)
 		mb1_regions(bi, mb);
 	if (mb->flags & MB1_INFO_MODS)
 		mb1_modules(bi, mb);
-	if (mb->flags & MB1_INFO_FRAMEBUFFER) {
-		bi->has_framebuffer = true;
-		bi->fb_addr = mb->fb_addr;
-		bi->fb_pitch = mb->fb_pitch;
-		bi->fb_width = mb->fb_width;
-		bi->fb_height = mb->fb_height;
-		bi->fb_bpp = mb->fb_bpp;
-	}
 }
 
 static void mb2_regions(struct boot_info *bi, const struct mb2_tag *tag)
@@ -174,20 +166,6 @@ static void mb2_module(struct boot_info *bi, const struct mb2_tag *tag)
 		bi->modules_dropped++;
 	else
 		add_module(bi, m->start, m->end, m->string, tag->size - sizeof(*m));
-}
-
-static void mb2_framebuffer(struct boot_info *bi, const struct mb2_tag *tag)
-{
-	const struct mb2_framebuffer *fb = (const void *)tag;
-
-	if (tag->size < sizeof(*fb))
-		return;
-	bi->has_framebuffer = true;
-	bi->fb_addr = fb->addr;
-	bi->fb_pitch = fb->pitch;
-	bi->fb_width = fb->width;
-	bi->fb_height = fb->height;
-	bi->fb_bpp = fb->bpp;
 }
 
 /* The newer copy is the one to have, in whatever order they come. */
@@ -219,13 +197,6 @@ static void mb2_tag(struct boot_info *bi, const struct mb2_tag *tag)
 		break;
 	case MB2_TAG_MMAP:
 		mb2_regions(bi, tag);
-		break;
-	case MB2_TAG_FRAMEBUFFER:
-		mb2_framebuffer(bi, tag);
-		break;
-	case MB2_TAG_EFI64:
-		if (tag->size >= sizeof(struct mb2_efi64))
-			bi->efi_system_table = ((const struct mb2_efi64 *)tag)->system_table;
 		break;
 	case MB2_TAG_ACPI_OLD:
 	case MB2_TAG_ACPI_NEW:

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a multiboot 1 loader hands over (Multiboot Specification 0.6.96, section 3.3).
- * All addresses are physical, below 4 GiB. Used for booting xihv; the loader of multiboot
- * guests writes the same structures.
+ * What a multiboot 1 loader hands over (Multiboot Specification 0.6.96, sections 3.2 and 3.3):
+ * ours to us, and we to guests (guests/multiboot.c). All addresses are physical, below 4 GiB.
  */
 #ifndef BOOT_MULTIBOOT1_H
 #define BOOT_MULTIBOOT1_H
@@ -11,15 +10,15 @@
 
 #define MB1_BOOT_MAGIC 0x2badb002u /* in EAX */
 
+#define MB1_INFO_MEMORY (1u << 0)
 #define MB1_INFO_CMDLINE (1u << 2)
 #define MB1_INFO_MODS (1u << 3)
 #define MB1_INFO_MMAP (1u << 6)
 #define MB1_INFO_LOADER (1u << 9)
-#define MB1_INFO_FRAMEBUFFER (1u << 12)
 
 struct mb1_info {
 	uint32_t flags;
-	uint32_t mem_lower, mem_upper;
+	uint32_t mem_lower, mem_upper; /* KiB from 0, and from 1 MiB to the first hole */
 	uint32_t boot_device;
 	uint32_t cmdline;
 	uint32_t mods_count, mods_addr;
@@ -29,12 +28,7 @@ struct mb1_info {
 	uint32_t config_table;
 	uint32_t loader_name;
 	uint32_t apm_table;
-	uint32_t vbe_control_info, vbe_mode_info;
-	uint16_t vbe_mode, vbe_interface_seg, vbe_interface_off, vbe_interface_len;
-	uint64_t fb_addr;
-	uint32_t fb_pitch, fb_width, fb_height;
-	uint8_t fb_bpp, fb_type;
-	uint8_t fb_colors[6];
+	uint8_t video[44]; /* VBE, framebuffer: neither asked for nor given */
 } __attribute__((packed));
 
 struct mb1_module {

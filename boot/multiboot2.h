@@ -17,8 +17,6 @@ enum mb2_tag_type {
 	MB2_TAG_LOADER = 2,
 	MB2_TAG_MODULE = 3,
 	MB2_TAG_MMAP = 6,
-	MB2_TAG_FRAMEBUFFER = 8,
-	MB2_TAG_EFI64 = 12,
 	MB2_TAG_ACPI_OLD = 14, /* RSDP of ACPI 1.0 */
 	MB2_TAG_ACPI_NEW = 15, /* RSDP of ACPI 2.0 and later */
 };
@@ -47,19 +45,6 @@ struct mb2_mmap {
 struct mb2_mmap_entry {
 	uint64_t base, length;
 	uint32_t type, reserved;
-};
-
-struct mb2_framebuffer {
-	struct mb2_tag tag;
-	uint64_t addr;
-	uint32_t pitch, width, height;
-	uint8_t bpp, type;
-	uint16_t reserved;
-};
-
-struct mb2_efi64 {
-	struct mb2_tag tag;
-	uint64_t system_table;
 };
 
 #endif

@@ -4,6 +4,7 @@
  * behind them, the information structure in a gap of low memory. Called while the guest is
  * being made; no lock.
  */
+#include "boot/multiboot1.h"
 #include "guests/image.h"
 #include "guests/kernel_segments.h"
 #include "guests/multiboot1.h"
@@ -143,10 +144,10 @@ static int put_modules(const struct image *im, uint64_t start, uint64_t at[VM_MA
 static uint64_t info_bytes(const struct image *im)
 {
 	const struct guest_config *config = &im->vm->config;
-	uint64_t n = ALIGN_UP(sizeof(struct mb_info), INFO_ALIGN) + BOOT_GDT_BYTES;
+	uint64_t n = ALIGN_UP(sizeof(struct mb1_info), INFO_ALIGN) + BOOT_GDT_BYTES;
 
-	n += im->nr_regions * ALIGN_UP(sizeof(struct mb_mmap), INFO_ALIGN);
-	n += config->nr_modules * sizeof(struct mb_module);
+	n += im->nr_regions * ALIGN_UP(sizeof(struct mb1_mmap_entry), INFO_ALIGN);
+	n += config->nr_modules * sizeof(struct mb1_module);
 	n += ALIGN_UP(strlen(config->kernel.args) + 1, INFO_ALIGN);
 	n += ALIGN_UP(sizeof(loader_name), INFO_ALIGN);
 	for (unsigned i = 0; i < config->nr_modules; i++)
@@ -188,12 +189,12 @@ static uint64_t area_put(struct area *a, const void *data, uint64_t len)
 	return at;
 }
 
-static void put_mmap(struct area *a, struct mb_info *info)
+static void put_mmap(struct area *a, struct mb1_info *info)
 {
 	info->mmap_addr = (uint32_t)a->next;
 	for (unsigned i = 0; i < a->im->nr_regions; i++) {
 		const struct board_region *r = &a->im->map[i];
-		const struct mb_mmap e = {
+		const struct mb1_mmap_entry e = {
 			.size = sizeof(e) - sizeof(e.size),
 			.base = r->base,
 			.length = r->size,
@@ -205,15 +206,15 @@ static void put_mmap(struct area *a, struct mb_info *info)
 	info->mmap_length = (uint32_t)(a->next - info->mmap_addr);
 }
 
-static void put_module_list(struct area *a, struct mb_info *info, const uint64_t at[])
+static void put_module_list(struct area *a, struct mb1_info *info, const uint64_t at[])
 {
 	const struct guest_config *config = &a->im->vm->config;
 	uint64_t list = a->next;
 
-	a->next += config->nr_modules * sizeof(struct mb_module);
+	a->next += config->nr_modules * sizeof(struct mb1_module);
 	for (unsigned i = 0; i < config->nr_modules; i++) {
 		const struct guest_module *m = &config->module[i];
-		const struct mb_module e = {
+		const struct mb1_module e = {
 			.start = (uint32_t)at[i],
 			.end = (uint32_t)(at[i] + m->file->size),
 			.string = (uint32_t)area_put(a, m->args, strlen(m->args) + 1),
@@ -230,9 +231,9 @@ static int put_info(const struct image *im, uint64_t at, const uint64_t modules[
 		    struct guest_entry *entry)
 {
 	const char *args = im->vm->config.kernel.args;
-	struct mb_info info = {
-		.flags = MB_INFO_MEMORY | MB_INFO_CMDLINE | MB_INFO_MODS | MB_INFO_MMAP |
-			 MB_INFO_LOADER_NAME,
+	struct mb1_info info = {
+		.flags = MB1_INFO_MEMORY | MB1_INFO_CMDLINE | MB1_INFO_MODS | MB1_INFO_MMAP |
+			 MB1_INFO_LOADER,
 		.mem_lower = (uint32_t)(image_ram_end(im, 0) / 1024),
 		.mem_upper = (uint32_t)((image_ram_end(im, GUEST_1M) - GUEST_1M) / 1024),
 	};
@@ -245,7 +246,7 @@ static int put_info(const struct image *im, uint64_t at, const uint64_t modules[
 	put_mmap(&a, &info);
 	put_module_list(&a, &info, modules);
 	info.cmdline = (uint32_t)area_put(&a, args, strlen(args) + 1);
-	info.boot_loader_name = (uint32_t)area_put(&a, loader_name, sizeof(loader_name));
+	info.loader_name = (uint32_t)area_put(&a, loader_name, sizeof(loader_name));
 	if (!err)
 		err = a.err;
 	return err ? err : image_put(im, at, &info, sizeof(info));
@@ -274,7 +275,7 @@ int multiboot_load(const struct image *im, uint64_t header, struct guest_entry *
 			"its kernel leaves no %llu bytes free below 1 MiB for the multiboot information",
 			(unsigned long long)need);
 	entry->rip = ks.entry;
-	entry->rax = MB_BOOT_MAGIC;
+	entry->rax = MB1_BOOT_MAGIC;
 	entry->rbx = info;
 	return put_info(im, info, modules, entry);
 }

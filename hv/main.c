@@ -85,6 +85,16 @@ static void guests_init(void)
 	smp_resume_others();
 }
 
+static void tell_what_was_cut(void)
+{
+	if (boot_info.cmdline_cut)
+		printk("xihv: command line: longer than %d characters, the rest is left out\n",
+		       BOOT_LINE_MAX - 1);
+	if (boot_info.regions_dropped)
+		printk("xihv: memory map: %u regions behind the first %d are left out\n",
+		       boot_info.regions_dropped, BOOT_MAX_REGIONS);
+}
+
 void hv_main(uint32_t magic, uint32_t info)
 {
 	int err;
@@ -95,6 +105,7 @@ void hv_main(uint32_t magic, uint32_t info)
 	hv_config_parse(&config, boot_info.cmdline);
 	uart_start();
 	printk("xihv, loaded by %s\n", boot_info.loader[0] ? boot_info.loader : "?");
+	tell_what_was_cut();
 	if (err)
 		panic("the loader gave no memory map (magic %#x)", magic);
 	memory_init();

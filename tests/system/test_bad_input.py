@@ -97,6 +97,13 @@ def test_unknown_word_on_xihvs_own_line(boot):
     check_console(machine)
 
 
+def test_own_line_that_is_too_long(boot):
+    machine = boot([HELLO], cmdline=xihv.CMDLINE + " idle=stay" * 110, limit=120)
+    machine.expect(r"command line: longer than 1023 characters, the rest is left out", 60)
+    machine.expect(r"hello: ended: .*\n", 60)
+    check_console(machine)
+
+
 @pytest.mark.parametrize("guest,message", [
     pytest.param("triple-fault", r"triple-fault: (killed|ended): .*(triple fault|shutdown)",
                  marks=pytest.mark.meets(bochs.NO_SHUTDOWN)),
