@@ -6,7 +6,7 @@
  * Ctrl-A: the first and the second of a row go to the guest at once, like any other byte, so
  * nothing is ever held back and nothing can get lost; only the third is the multiplexer's.
  *
- * console.lock guards all data here and the multiplexer's fields of every port.
+ * console.lock guards all data here, but console.work, and the multiplexer's fields of every port.
  */
 #include "hv/console.h"
 
@@ -210,6 +210,12 @@ bool console_getc(struct console_port *p, uint8_t *c)
 
 /* --- the run loop's side ----------------------------------------------------------- */
 
+/* As console_ask_for_poll(), on the boot CPU itself. */
+static void poll_again(void)
+{
+	__atomic_store_n(&console.work, true, __ATOMIC_SEQ_CST);
+}
+
 static bool has_room(const struct console_port *p)
 {
 	if (p->line_done)
@@ -247,32 +253,32 @@ static bool something_waits(void)
 static void look_again(struct timer *t)
 {
 	(void)t;
-	console.work = true;
+	poll_again();
 }
 
+/* Ports come and go on this CPU only. */
 static void call_back(void)
 {
+	spin_lock(&console.lock);
 	for (struct console_port *p = console.ports; p; p = p->next) {
-		bool owed;
-
-		spin_lock(&console.lock);
-		owed = p->wants_room && has_room(p);
-		if (owed) {
-			p->wants_room = false;
-			console.holder_turn = p == console.holder;
-		}
+		if (!p->wants_room || !has_room(p))
+			continue;
+		p->wants_room = false;
+		console.holder_turn = p == console.holder;
 		spin_unlock(&console.lock);
-		if (owed && p->output_ready)
+		if (p->output_ready)
 			p->output_ready(p->owner);
+		spin_lock(&console.lock);
 		console.holder_turn = false;
 	}
+	spin_unlock(&console.lock);
 }
 
 void console_poll(void)
 {
 	uint8_t c;
 
-	console.work = false;
+	__atomic_store_n(&console.work, false, __ATOMIC_SEQ_CST);
 	while (uart_rx(&c))
 		input(c);
 	spin_lock(&console.lock);
@@ -287,16 +293,26 @@ void console_poll(void)
 	spin_unlock(&console.lock);
 }
 
-bool console_work(void)
+static bool text_may_go(void)
 {
-	if (console.work || uart_work())
-		return true;
 	if (!console_out_idle())
 		return uart_tx_room() > 0;
 	for (const struct console_port *p = console.ports; p; p = p->next)
 		if (p->wants_room && has_room(p))
 			return true;
 	return false;
+}
+
+bool console_work(void)
+{
+	bool some = __atomic_load_n(&console.work, __ATOMIC_SEQ_CST) || uart_work();
+
+	if (some)
+		return true;
+	spin_lock(&console.lock);
+	some = text_may_go();
+	spin_unlock(&console.lock);
+	return some;
 }
 
 void console_flush(void)
@@ -324,7 +340,7 @@ bool console_toggle_background(void)
 		if (p->line_done) {
 			p->line_done = false;
 			forget_line(p);
-			console.work = true; /* it may wait for room */
+			poll_again(); /* it may wait for room */
 		}
 	spin_unlock(&console.lock);
 	return now;
@@ -350,7 +366,7 @@ void console_add(struct console_port *p)
 	if (!input_given || comes_back)
 		give_input(p);
 	input_given = true;
-	console.work = true;
+	poll_again();
 	spin_unlock(&console.lock);
 }
 
@@ -384,7 +400,7 @@ void console_remove(struct console_port *p)
 		give_input(next);
 		keep_name(p);
 	}
-	console.work = true;
+	poll_again();
 	spin_unlock(&console.lock);
 }
 

@@ -11,14 +11,15 @@
 #include "hv/spinlock.h"
 
 struct console {
-	struct spinlock lock; /* guards everything here, and the multiplexer's part of each port */
+	struct spinlock
+		lock; /* guards all here but `work`, and the multiplexer's part of each port */
 	struct console_port hypervisor;
 	struct console_port *ports; /* guests, in the order of their turn */
 	struct console_port *holder; /* who has the input; never NULL */
 	struct console_port *served; /* the guest that showed a line last */
 	bool holder_turn; /* the holder is being called back: nobody goes before it */
 	bool show_background;
-	bool work; /* console_poll has something to do */
+	bool work; /* atomic: console_poll has something to do */
 };
 
 extern struct console console;
@@ -26,7 +27,7 @@ extern struct console console;
 /* Polling is the boot CPU's, which is woken for it if it sleeps. Any CPU. */
 void console_ask_for_poll(void);
 
-/* All of these: the lock is held. */
+/* All that follow: the lock is held. */
 
 /*
  * Send what may go. True: nothing is under way, the holder's next byte may follow at once.
