@@ -121,12 +121,6 @@
 #define MSR_DE_CFG 0xc0011029u
 #define MSR_BU_CFG2 0xc001102au
 
-/* MSR_APIC_BASE (SDM Vol. 3A 10.4.4) */
-#define APIC_BASE_BSP BIT(8)
-#define APIC_BASE_X2APIC BIT(10)
-#define APIC_BASE_ENABLE BIT(11)
-#define APIC_BASE_ADDR_MASK UINT64_C(0x000ffffffffff000)
-
 /* MSR_VM_CR (APM Vol. 2 15.30.1) */
 #define VM_CR_DPD BIT(0)
 #define VM_CR_R_INIT BIT(1)

@@ -28,8 +28,6 @@ enum kvm_hypercall {
 };
 
 #define KVM_ENOSYS UINT64_C(1000)
-#define ICR_MODE_SHIFT 8
-#define ICR_MODE_MASK 7u
 
 static const uint8_t cpuid_bit[PV_NR_FEATURES] = { KVM_STEAL_TIME, KVM_PV_UNHALT, KVM_PV_SEND_IPI,
 						   KVM_PV_TLB_FLUSH, KVM_PV_SCHED_YIELD };
@@ -83,7 +81,8 @@ static uint64_t send_ipi(struct vm *vm, uint64_t ids, uint64_t first, uint32_t i
 		struct vcpu *v = by_apic_id(vm, first + (unsigned)__builtin_ctzll(ids));
 
 		if (v)
-			taken += vlapic_deliver(v->lapic, icr >> ICR_MODE_SHIFT & ICR_MODE_MASK,
+			taken += vlapic_deliver(v->lapic,
+						icr >> APIC_ICR_MODE_SHIFT & APIC_ICR_MODE_MASK,
 						(uint8_t)icr, false);
 	}
 	return taken;

@@ -6,6 +6,7 @@
 #include "drivers/host/lapic.h"
 
 #include "drivers/host/tsc.h"
+#include "hv/apic.h"
 #include "hv/cpu.h"
 #include "hv/irq.h"
 #include "hv/page.h"
@@ -16,37 +17,10 @@
 
 #define LAPIC_BYTES 4096
 
-/* Offsets (SDM Vol. 3A table 10-1); as an MSR: 0x800 + offset / 16 (10.12.1.2). */
-enum lapic_register {
-	LAPIC_ID = 0x20,
-	LAPIC_TPR = 0x80,
-	LAPIC_EOI = 0xb0,
-	LAPIC_SVR = 0xf0,
-	LAPIC_ESR = 0x280,
-	LAPIC_ICR = 0x300,
-	LAPIC_ICR_HIGH = 0x310,
-	LAPIC_LVT_TIMER = 0x320,
-	LAPIC_LVT_LINT0 = 0x350,
-	LAPIC_LVT_LINT1 = 0x360,
-	LAPIC_LVT_ERROR = 0x370,
-	LAPIC_TIMER_INITIAL = 0x380,
-	LAPIC_TIMER_CURRENT = 0x390,
-	LAPIC_TIMER_DIVIDE = 0x3e0,
-};
-
-#define SVR_ENABLE (1u << 8)
-#define LVT_MASKED (1u << 16)
-#define LVT_NMI (4u << 8)
-#define LVT_EXTINT (7u << 8)
-#define LVT_TSC_DEADLINE (2u << 17)
+#define LVT_NMI (APIC_NMI << APIC_LVT_MODE_SHIFT)
+#define LVT_EXTINT (APIC_EXTINT << APIC_LVT_MODE_SHIFT)
 #define DIVIDE_BY_1 0xbu
 #define ID_SHIFT 24
-#define ICR_NMI (4u << 8) /* these by physical destination, edge (10.6.1) */
-#define ICR_INIT (5u << 8)
-#define ICR_STARTUP (6u << 8)
-#define ICR_BUSY (1u << 12)
-#define ICR_ASSERT (1u << 14)
-#define ICR_SELF (1u << 18)
 #define MEASURE_NS (10 * NSEC_PER_MSEC)
 
 static volatile uint32_t *regs; /* NULL: x2APIC */
@@ -55,28 +29,28 @@ static struct ratio tsc_to_timer; /* TSC ticks to timer ticks */
 static uint64_t timer_hz;
 static uint64_t nr_errors;
 
-static uint32_t read_reg(enum lapic_register r)
+static uint32_t read_reg(enum apic_reg r)
 {
-	return regs ? regs[r / 4] : rdmsr(MSR_X2APIC_BASE + r / 16);
+	return regs ? regs[r * APIC_REG_BYTES / 4] : rdmsr(MSR_X2APIC_BASE + r);
 }
 
-static void write_reg(enum lapic_register r, uint32_t val)
+static void write_reg(enum apic_reg r, uint32_t val)
 {
 	if (regs)
-		regs[r / 4] = val;
+		regs[r * APIC_REG_BYTES / 4] = val;
 	else
-		wrmsr(MSR_X2APIC_BASE + r / 16, val);
+		wrmsr(MSR_X2APIC_BASE + r, val);
 }
 
 static void eoi(void)
 {
-	write_reg(LAPIC_EOI, 0);
+	write_reg(APIC_REG_EOI, 0);
 }
 
 static void on_error(unsigned vector)
 {
 	(void)vector;
-	write_reg(LAPIC_ESR, 0); /* latches it (10.5.3) */
+	write_reg(APIC_REG_ESR, 0); /* latches it (10.5.3) */
 	__atomic_fetch_add(&nr_errors, 1, __ATOMIC_RELAXED);
 }
 
@@ -94,13 +68,13 @@ static void enable(void)
 	if (cpu_has(FEAT_X2APIC)) {
 		/* From disabled the way leads through xAPIC mode (figure 10-27). */
 		wrmsr(MSR_APIC_BASE, base);
-		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2);
 		return;
 	}
 	wrmsr(MSR_APIC_BASE, base);
 	if (regs) /* the boot CPU's: the same place in each */
 		return;
-	regs = mmio_map(HPA(base & APIC_BASE_ADDR_MASK), LAPIC_BYTES);
+	regs = mmio_map(HPA(base & APIC_BASE_ADDRESS), LAPIC_BYTES);
 	if (!regs)
 		panic("no room to map the local APIC");
 }
@@ -113,14 +87,14 @@ static void on_kick(unsigned vector)
 
 static void set_registers(bool extint)
 {
-	this_cpu()->apic_id = regs ? read_reg(LAPIC_ID) >> ID_SHIFT : read_reg(LAPIC_ID);
-	write_reg(LAPIC_SVR, SVR_ENABLE | VEC_SPURIOUS);
-	write_reg(LAPIC_TPR, 0);
-	write_reg(LAPIC_LVT_TIMER, LVT_MASKED | VEC_LAPIC_TIMER);
-	write_reg(LAPIC_LVT_LINT0, extint ? LVT_EXTINT : LVT_MASKED);
-	write_reg(LAPIC_LVT_LINT1, LVT_NMI);
-	write_reg(LAPIC_ESR, 0);
-	write_reg(LAPIC_LVT_ERROR, VEC_LAPIC_ERROR);
+	this_cpu()->apic_id = regs ? read_reg(APIC_REG_ID) >> ID_SHIFT : read_reg(APIC_REG_ID);
+	write_reg(APIC_REG_SVR, APIC_SVR_ENABLE | VEC_SPURIOUS);
+	write_reg(APIC_REG_TPR, 0);
+	write_reg(APIC_REG_LVT + LVT_TIMER, APIC_LVT_MASKED | VEC_LAPIC_TIMER);
+	write_reg(APIC_REG_LVT + LVT_LINT0, extint ? LVT_EXTINT : APIC_LVT_MASKED);
+	write_reg(APIC_REG_LVT + LVT_LINT1, LVT_NMI);
+	write_reg(APIC_REG_ESR, 0);
+	write_reg(APIC_REG_LVT + LVT_ERROR, VEC_LAPIC_ERROR);
 	eoi();
 }
 
@@ -143,38 +117,39 @@ void lapic_cpu_init(void)
 static void send(uint32_t apic_id, uint32_t command)
 {
 	if (!regs) {
-		wrmsr(MSR_X2APIC_BASE + LAPIC_ICR / 16, (uint64_t)apic_id << 32 | command);
+		wrmsr(MSR_X2APIC_BASE + APIC_REG_ICR, (uint64_t)apic_id << 32 | command);
 		return;
 	}
-	while (read_reg(LAPIC_ICR) & ICR_BUSY)
+	while (read_reg(APIC_REG_ICR) & APIC_ICR_BUSY)
 		cpu_relax();
-	write_reg(LAPIC_ICR_HIGH, apic_id << ID_SHIFT);
-	write_reg(LAPIC_ICR, command);
+	write_reg(APIC_REG_ICR_HIGH, apic_id << ID_SHIFT);
+	write_reg(APIC_REG_ICR, command);
 }
 
 void lapic_send_ipi(uint32_t apic_id, unsigned vector)
 {
-	send(apic_id, ICR_ASSERT | vector);
+	send(apic_id, APIC_ICR_ASSERT | vector);
 }
 
 void lapic_send_self(unsigned vector)
 {
-	send(0, ICR_ASSERT | ICR_SELF | vector);
+	send(0, APIC_ICR_ASSERT | SHORT_SELF << APIC_ICR_SHORTHAND_SHIFT | vector);
 }
 
 void lapic_send_nmi(uint32_t apic_id)
 {
-	send(apic_id, ICR_ASSERT | ICR_NMI);
+	send(apic_id, APIC_ICR_ASSERT | APIC_NMI << APIC_ICR_MODE_SHIFT);
 }
 
 void lapic_send_init(uint32_t apic_id)
 {
-	send(apic_id, ICR_ASSERT | ICR_INIT);
+	send(apic_id, APIC_ICR_ASSERT | APIC_INIT << APIC_ICR_MODE_SHIFT);
 }
 
 void lapic_send_startup(uint32_t apic_id, hpa_t page)
 {
-	send(apic_id, ICR_ASSERT | ICR_STARTUP | (uint32_t)(page.v >> PAGE_SHIFT));
+	send(apic_id, APIC_ICR_ASSERT | APIC_STARTUP << APIC_ICR_MODE_SHIFT |
+			      (uint32_t)(page.v >> PAGE_SHIFT));
 }
 
 bool lapic_is_x2apic(void)
@@ -195,7 +170,7 @@ uint64_t lapic_errors(void)
 
 static uint32_t read_counter(void)
 {
-	return read_reg(LAPIC_TIMER_CURRENT);
+	return read_reg(APIC_REG_TIMER_CURRENT);
 }
 
 /* Counts down from the largest value while the TSC runs. */
@@ -204,13 +179,13 @@ static uint64_t measure_timer(void)
 	struct tsc_sample a, b;
 	uint64_t hz = tsc_hz();
 
-	write_reg(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
-	write_reg(LAPIC_TIMER_INITIAL, UINT32_MAX);
+	write_reg(APIC_REG_TIMER_DIVIDE, DIVIDE_BY_1);
+	write_reg(APIC_REG_TIMER_INITIAL, UINT32_MAX);
 	a = tsc_sample(read_counter);
 	while (rdtsc() - a.tsc < hz / (NSEC_PER_SEC / MEASURE_NS))
 		cpu_relax();
 	b = tsc_sample(read_counter);
-	write_reg(LAPIC_TIMER_INITIAL, 0);
+	write_reg(APIC_REG_TIMER_INITIAL, 0);
 	return (uint64_t)(a.count - b.count) * hz / (b.tsc - a.tsc);
 }
 
@@ -230,11 +205,12 @@ void lapic_timer_init(void (*handler)(unsigned vector))
 void lapic_timer_cpu_init(void)
 {
 	if (!tsc_deadline) {
-		write_reg(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
-		write_reg(LAPIC_LVT_TIMER, VEC_LAPIC_TIMER);
+		write_reg(APIC_REG_TIMER_DIVIDE, DIVIDE_BY_1);
+		write_reg(APIC_REG_LVT + LVT_TIMER, VEC_LAPIC_TIMER);
 		return;
 	}
-	write_reg(LAPIC_LVT_TIMER, LVT_TSC_DEADLINE | VEC_LAPIC_TIMER);
+	write_reg(APIC_REG_LVT + LVT_TIMER,
+		  APIC_TIMER_TSC << APIC_LVT_TIMER_SHIFT | VEC_LAPIC_TIMER);
 	/* The mode is there before the first deadline is written (10.5.4.1). */
 	__asm__ volatile("mfence" : : : "memory");
 }
@@ -247,14 +223,10 @@ void lapic_timer_arm(uint64_t tsc)
 		wrmsr(MSR_TSC_DEADLINE, tsc);
 		return;
 	}
-	if (!tsc) {
-		write_reg(LAPIC_TIMER_INITIAL, 0);
-		return;
-	}
 	now = rdtsc();
 	ticks = tsc > now ? ratio_apply(tsc_to_timer, tsc - now) : 0;
 	/* Rounded up, so that it is not early; 0 would stop the timer. */
-	write_reg(LAPIC_TIMER_INITIAL, MIN(ticks + 1, (uint64_t)UINT32_MAX));
+	write_reg(APIC_REG_TIMER_INITIAL, MIN(ticks + 1, (uint64_t)UINT32_MAX));
 }
 
 const char *lapic_timer_name(void)

@@ -35,7 +35,7 @@ void lapic_timer_init(void (*handler)(unsigned vector));
 void lapic_timer_cpu_init(void); /* on every other CPU */
 
 /* One interrupt when the TSC reaches `tsc`, or somewhat earlier when that is further away
- * than the counter reaches. 0: none. */
+ * than the counter reaches. */
 void lapic_timer_arm(uint64_t tsc);
 
 /* For the boot messages. */

@@ -138,7 +138,7 @@ bool vlapic_deliver(struct vlapic *l, enum apic_delivery mode, uint8_t vector, b
 	case APIC_INIT:
 		init_processor(l->vcpu);
 		return true;
-	case APIC_SIPI:
+	case APIC_STARTUP:
 		vcpu_sipi(l->vcpu, vector);
 		return true;
 	default:

@@ -6,14 +6,11 @@
 #ifndef DRIVERS_VIRT_VLAPIC_H
 #define DRIVERS_VIRT_VLAPIC_H
 
+#include "hv/apic.h"
 #include "hv/compiler.h"
 
 #define VLAPIC_BASE UINT64_C(0xfee00000) /* fixed: the guest cannot move it */
 #define VLAPIC_SIZE UINT64_C(0x1000)
-
-/* The timer's input clock: one count a nanosecond at divide-by-1 (for CPUID leaves that
- * tell guests). */
-#define VLAPIC_BUS_HZ UINT64_C(1000000000)
 
 struct apic_bus;
 struct io_ops;
@@ -49,16 +46,6 @@ void vlapic_lint0_rise(struct vlapic *l);
 
 /* A message: fixed or lowest priority by vector; NMI and INIT act on the vCPU. False: not
  * accepted (switched off, or a vector that no APIC takes). */
-enum apic_delivery {
-	APIC_FIXED,
-	APIC_LOWEST,
-	APIC_SMI,
-	APIC_RSVD,
-	APIC_NMI,
-	APIC_INIT,
-	APIC_SIPI,
-	APIC_EXTINT
-};
 bool vlapic_deliver(struct vlapic *l, enum apic_delivery mode, uint8_t vector, bool level);
 
 /* IA32_APIC_BASE and x2APIC MSRs (0x800-0x8ff), IA32_TSC_DEADLINE. False: #GP. */

@@ -4,8 +4,8 @@
 #define DRIVERS_VIRT_VLAPIC_PRIV_H
 
 #include "drivers/virt/apic_bus.h"
-#include "drivers/virt/apic_regs.h"
 #include "drivers/virt/vlapic.h"
+#include "hv/apic.h"
 #include "hv/timer.h"
 #include "hv/vcpu.h"
 

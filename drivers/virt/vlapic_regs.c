@@ -332,21 +332,21 @@ static bool x2_write(struct vlapic *l, unsigned reg, uint64_t val)
 
 bool vlapic_msr_read(struct vlapic *l, uint32_t msr, uint64_t *val)
 {
-	if (msr == APIC_MSR_APIC_BASE)
+	if (msr == MSR_APIC_BASE)
 		*val = l->vcpu->apic_base;
-	else if (msr == APIC_MSR_TSC_DEADLINE)
+	else if (msr == MSR_TSC_DEADLINE)
 		*val = l->timer.tsc_deadline;
 	else
-		return vlapic_x2(l) && x2_read(l, msr - APIC_MSR_BASE, val);
+		return vlapic_x2(l) && x2_read(l, msr - MSR_X2APIC_BASE, val);
 	return true;
 }
 
 bool vlapic_msr_write(struct vlapic *l, uint32_t msr, uint64_t val)
 {
-	if (msr == APIC_MSR_APIC_BASE)
+	if (msr == MSR_APIC_BASE)
 		return write_apic_base(l, val);
-	if (msr != APIC_MSR_TSC_DEADLINE)
-		return vlapic_x2(l) && x2_write(l, msr - APIC_MSR_BASE, val);
+	if (msr != MSR_TSC_DEADLINE)
+		return vlapic_x2(l) && x2_write(l, msr - MSR_X2APIC_BASE, val);
 	vlapic_timer_set_deadline(l, val);
 	return true;
 }

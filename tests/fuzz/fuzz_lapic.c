@@ -110,14 +110,14 @@ static void end_all(struct vlapic *l)
 
 static void access_msr(struct input *in, bool write)
 {
-	static const uint32_t others[] = { APIC_MSR_APIC_BASE, APIC_MSR_TSC_DEADLINE };
+	static const uint32_t others[] = { MSR_APIC_BASE, MSR_TSC_DEADLINE };
 	uint32_t n = (uint32_t)take(in, 1);
-	uint32_t msr = n < 0x40 ? APIC_MSR_BASE + n : others[n & 1];
+	uint32_t msr = n < 0x40 ? MSR_X2APIC_BASE + n : others[n & 1];
 	struct vlapic *l = lapic[current], before = *l;
 	uint64_t base = l->vcpu->apic_base, val;
 
 	if (!write) {
-		assert(!vlapic_msr_read(l, msr, &val) || msr != APIC_MSR_APIC_BASE || val == base);
+		assert(!vlapic_msr_read(l, msr, &val) || msr != MSR_APIC_BASE || val == base);
 		return;
 	}
 	val = take(in, 1);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Local APIC registers (Intel SDM Vol. 3A table 10-6, x2APIC: table 10-6 of 10.12.1.2). A
- * register's number is its MMIO offset / 16 and its MSR number - 0x800.
+ * Local APIC registers, the host's and the guests' (Intel SDM Vol. 3A table 10-1, x2APIC: table
+ * 10-6). A register's number is its MMIO offset / 16 and its MSR number - MSR_X2APIC_BASE.
  */
-#ifndef DRIVERS_VIRT_APIC_REGS_H
-#define DRIVERS_VIRT_APIC_REGS_H
+#ifndef HV_APIC_H
+#define HV_APIC_H
+
+#include "hv/compiler.h"
+#include "hv/msr.h"
+
+#define APIC_REG_BYTES 16
 
 enum apic_reg {
 	APIC_REG_ID = 0x02,
@@ -32,10 +37,6 @@ enum apic_reg {
 };
 
 enum apic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, NR_LVT };
-
-#define APIC_MSR_BASE 0x800
-#define APIC_MSR_APIC_BASE 0x1b
-#define APIC_MSR_TSC_DEADLINE 0x6e0
 
 /* IA32_APIC_BASE (10.4.4, 10.12.1) */
 #define APIC_BASE_BSP (UINT64_C(1) << 8)
@@ -67,9 +68,23 @@ enum apic_timer_mode { APIC_TIMER_ONE_SHOT, APIC_TIMER_PERIODIC, APIC_TIMER_TSC,
 #define APIC_ESR_RECEIVE_VECTOR (1u << 6)
 #define APIC_ESR_REGISTER (1u << 7)
 
+/* Delivery modes: of LVT entries, of the ICR, of messages (10.5.1, 10.6.1) */
+enum apic_delivery {
+	APIC_FIXED,
+	APIC_LOWEST,
+	APIC_SMI,
+	APIC_RSVD,
+	APIC_NMI,
+	APIC_INIT,
+	APIC_STARTUP,
+	APIC_EXTINT
+};
+
 /* Interrupt command register (figures 10-12, 10-28) */
 #define APIC_ICR_MODE_SHIFT 8
+#define APIC_ICR_MODE_MASK 7u
 #define APIC_ICR_LOGICAL (1u << 11)
+#define APIC_ICR_BUSY (1u << 12)
 #define APIC_ICR_ASSERT (1u << 14)
 #define APIC_ICR_LEVEL (1u << 15)
 #define APIC_ICR_SHORTHAND_SHIFT 18
