@@ -18,7 +18,7 @@ enum role { ROLE_NONE, ROLE_KERNEL, ROLE_INITRD, ROLE_MODULE };
 
 /* What one module line says. */
 struct module_line {
-	struct line line;
+	struct words line;
 	char what[24]; /* "module 2" */
 	const struct boot_module *file;
 	enum role role;
@@ -168,7 +168,7 @@ static const struct option {
 	{ "without=", false, read_without }, { "debugexit", false, read_debugexit },
 };
 
-static const char *const words_expected[] = {
+static const char *const role_expects[] = {
 	[ROLE_KERNEL] = "vm=NAME, mem=SIZE, vcpus=N, mmu=ENGINE, without=OPTION+OPTION..., "
 			"debugexit, or -- and the guest's command line",
 	[ROLE_INITRD] = "vm=NAME and nothing else",
@@ -187,10 +187,10 @@ static void read_option(struct module_line *m, struct word w)
 		expected = m->seen & BIT(i) ? "it only once" : o->read(&m->guest, value);
 		m->seen |= (unsigned)BIT(i);
 		if (expected)
-			line_expected(&m->line, w, expected);
+			words_expected(&m->line, w, expected);
 		return;
 	}
-	line_expected(&m->line, w, words_expected[m->role]);
+	words_expected(&m->line, w, role_expects[m->role]);
 }
 
 static enum role role_of(struct word w)
@@ -213,24 +213,24 @@ static bool looks_like_file(struct word w)
 }
 
 /* QEMU hands on the file's name in front, GRUB does not: it is a name if a role follows. */
-static enum role read_role(struct line *l)
+static enum role read_role(struct words *l)
 {
-	struct word first = line_next(l);
-	enum role role = role_of(line_peek(l));
+	struct word first = words_next(l);
+	enum role role = role_of(words_peek(l));
 
 	if (role != ROLE_NONE) {
-		line_next(l);
+		words_next(l);
 		return role;
 	}
 	role = role_of(first);
 	if (role == ROLE_NONE)
-		line_expected(l, looks_like_file(first) ? line_peek(l) : first,
-			      "kernel, initrd or module");
+		words_expected(l, looks_like_file(first) ? words_peek(l) : first,
+			       "kernel, initrd or module");
 	return role;
 }
 
 /* Behind "--" and one blank everything is the guest's, verbatim. */
-static const char *read_args(struct line *l)
+static const char *read_args(struct words *l)
 {
 	const char *args = *l->next ? l->next + 1 : l->next;
 
@@ -240,7 +240,7 @@ static const char *read_args(struct line *l)
 
 static void read_words(struct module_line *m)
 {
-	for (struct word w = line_next(&m->line); w.len; w = line_next(&m->line)) {
+	for (struct word w = words_next(&m->line); w.len; w = words_next(&m->line)) {
 		if (word_is(w, "--") && m->role != ROLE_INITRD)
 			m->args = read_args(&m->line);
 		else if (m->role != ROLE_NONE)
@@ -255,16 +255,16 @@ static void check_line(struct module_line *m)
 	const struct word end = { .s = "" };
 
 	if (m->file->line_cut)
-		line_mistake(&m->line, "is too long: expected at most %d characters",
-			     BOOT_LINE_MAX - 1);
+		words_mistake(&m->line, "is too long: expected at most %d characters",
+			      BOOT_LINE_MAX - 1);
 	if (m->role == ROLE_NONE)
 		return;
 	if (m->file->size == 0)
-		line_mistake(&m->line, "its file is empty: expected a file with something in it");
+		words_mistake(&m->line, "its file is empty: expected a file with something in it");
 	if (!m->guest.name[0] && !m->line.mistakes)
-		line_expected(&m->line, end, "vm=NAME");
+		words_expected(&m->line, end, "vm=NAME");
 	if (m->role == ROLE_KERNEL && !m->guest.mem && !m->line.mistakes)
-		line_expected(&m->line, end, "mem=SIZE, for example mem=512M");
+		words_expected(&m->line, end, "mem=SIZE, for example mem=512M");
 }
 
 static void start_line(struct module_line *m, const struct boot_info *bi,
@@ -272,7 +272,7 @@ static void start_line(struct module_line *m, const struct boot_info *bi,
 {
 	*m = (struct module_line){ .file = file, .args = "" };
 	snprintf(m->what, sizeof(m->what), "module %u", (unsigned)(file - bi->module) + 1);
-	line_start(&m->line, m->what, file->line);
+	words_start(&m->line, m->what, file->line);
 }
 
 static void read_line(struct module_line *m, const struct boot_info *bi, unsigned i)
@@ -297,8 +297,8 @@ static void take_kernel(struct gathering *g, struct module_line *m)
 	if (!m->guest.name[0])
 		return;
 	if (find_guest(g, m->guest.name) >= 0) {
-		line_mistake(&m->line,
-			     "a kernel for this vm= was already given: expected another name");
+		words_mistake(&m->line,
+			      "a kernel for this vm= was already given: expected another name");
 		return;
 	}
 	m->guest.kernel = (struct guest_module){ .file = m->file, .args = m->args };
@@ -314,16 +314,16 @@ static void take_other(struct gathering *g, struct module_line *m)
 
 	if (i < 0) {
 		if (m->guest.name[0] && m->role != ROLE_NONE)
-			line_mistake(&m->line,
-				     "there is no such guest: expected the vm= of a kernel");
+			words_mistake(&m->line,
+				      "there is no such guest: expected the vm= of a kernel");
 		return;
 	}
 	guest = &g->guest[i];
 	if (m->role == ROLE_INITRD && guest->initrd.file)
-		line_mistake(&m->line, "its guest has an initrd already: expected one");
+		words_mistake(&m->line, "its guest has an initrd already: expected one");
 	else if (m->role == ROLE_MODULE && guest->nr_modules == VM_MAX_MODULES)
-		line_mistake(&m->line, "one module too many for its guest: expected at most %d",
-			     VM_MAX_MODULES);
+		words_mistake(&m->line, "one module too many for its guest: expected at most %d",
+			      VM_MAX_MODULES);
 	else if (m->role == ROLE_INITRD)
 		guest->initrd = taken;
 	else if (m->role == ROLE_MODULE)
@@ -335,12 +335,12 @@ static void take_other(struct gathering *g, struct module_line *m)
  * the first, all others' in the second. */
 static bool is_kernel_line(const struct boot_module *file)
 {
-	struct line l;
+	struct words l;
 	enum role first, second;
 
-	line_start(&l, "", file->line);
-	first = role_of(line_next(&l));
-	second = role_of(line_next(&l));
+	words_start(&l, "", file->line);
+	first = role_of(words_next(&l));
+	second = role_of(words_next(&l));
 	return second == ROLE_KERNEL || (second == ROLE_NONE && first == ROLE_KERNEL);
 }
 
@@ -372,7 +372,7 @@ static unsigned keep_right(struct guest_config out[VM_MAX], const struct gatheri
 		}
 		if (!g->wrong[i]) {
 			start_line(&m, bi, g->guest[i].kernel.file);
-			line_mistake(&m.line, "one guest too many: expected at most %d", VM_MAX);
+			words_mistake(&m.line, "one guest too many: expected at most %d", VM_MAX);
 		}
 		printk("xihv: guest %s is left out\n", g->guest[i].name);
 	}

@@ -101,21 +101,21 @@ static const char *parse_option(struct hv_config *c, struct word w)
 
 unsigned hv_config_parse(struct hv_config *c, const char *text)
 {
-	struct line l;
+	struct words l;
 
 	*c = (struct hv_config){
 		.console_port = COM1_PORT,
 		.console_baud = UART_MAX_BAUD,
 		.idle = IDLE_STAY,
 	};
-	line_start(&l, "command line", text);
-	if (is_file_name(line_peek(&l)))
-		line_next(&l);
-	for (struct word w = line_next(&l); w.len; w = line_next(&l)) {
+	words_start(&l, "command line", text);
+	if (is_file_name(words_peek(&l)))
+		words_next(&l);
+	for (struct word w = words_next(&l); w.len; w = words_next(&l)) {
 		const char *expected = parse_option(c, w);
 
 		if (expected)
-			line_expected(&l, w, expected);
+			words_expected(&l, w, expected);
 	}
 	return l.mistakes;
 }

@@ -18,12 +18,12 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-void line_start(struct line *l, const char *what, const char *text)
+void words_start(struct words *l, const char *what, const char *text)
 {
-	*l = (struct line){ .what = what, .text = text, .next = text };
+	*l = (struct words){ .what = what, .text = text, .next = text };
 }
 
-struct word line_peek(const struct line *l)
+struct word words_peek(const struct words *l)
 {
 	struct word w = { .s = l->next };
 
@@ -34,9 +34,9 @@ struct word line_peek(const struct line *l)
 	return w;
 }
 
-struct word line_next(struct line *l)
+struct word words_next(struct words *l)
 {
-	struct word w = line_peek(l);
+	struct word w = words_peek(l);
 
 	l->next = w.s + w.len;
 	return w;
@@ -143,9 +143,9 @@ static size_t described_length(const char *text)
 	return strlen(text);
 }
 
-void line_expected(struct line *l, struct word w, const char *expected)
+void words_expected(struct words *l, struct word w, const char *expected)
 {
-	char line[LINE_QUOTE_MAX], word[WORD_QUOTE_MAX];
+	char line[WORDS_QUOTE_MAX], word[WORD_QUOTE_MAX];
 
 	l->mistakes++;
 	quote(line, sizeof(line), l->text, described_length(l->text));
@@ -156,9 +156,9 @@ void line_expected(struct line *l, struct word w, const char *expected)
 		printk("xihv: %s \"%s\": at its end: expected %s\n", l->what, line, expected);
 }
 
-void line_mistake(struct line *l, const char *fmt, ...)
+void words_mistake(struct words *l, const char *fmt, ...)
 {
-	char line[LINE_QUOTE_MAX], reason[REASON_MAX];
+	char line[WORDS_QUOTE_MAX], reason[REASON_MAX];
 	va_list ap;
 
 	l->mistakes++;

@@ -14,7 +14,7 @@ struct word {
 };
 
 /* A line with the name by which the user knows it, for messages. */
-struct line {
+struct words {
 	const char *what; /* "module 2", "command line" */
 	const char *text;
 	const char *next; /* what is still to be read */
@@ -22,13 +22,13 @@ struct line {
 };
 
 /* Room for a quoted line in a message, NUL and "..." included. */
-#define LINE_QUOTE_MAX 160
+#define WORDS_QUOTE_MAX 160
 
-void line_start(struct line *l, const char *what, const char *text);
+void words_start(struct words *l, const char *what, const char *text);
 
 /* Take the next word off the line, or only look at it. */
-struct word line_next(struct line *l);
-struct word line_peek(const struct line *l);
+struct word words_next(struct words *l);
+struct word words_peek(const struct words *l);
 
 /* The word is exactly `s`; begins with `s`, *rest then is what follows. */
 bool word_is(struct word w, const char *s);
@@ -44,9 +44,9 @@ must_check bool word_number(struct word w, uint64_t *val);
 must_check bool word_size(struct word w, uint64_t *bytes);
 
 /* `xihv: WHAT "LINE": word "WORD": expected EXPECTED`, and one mistake more. */
-void line_expected(struct line *l, struct word w, const char *expected);
+void words_expected(struct words *l, struct word w, const char *expected);
 
 /* `xihv: WHAT "LINE": REASON`, and one mistake more. */
-void line_mistake(struct line *l, const char *fmt, ...) printf_like(2, 3);
+void words_mistake(struct words *l, const char *fmt, ...) printf_like(2, 3);
 
 #endif

@@ -143,7 +143,7 @@ static inline void mmu_lock_noted(struct mmu_vcpu *v) MMU_TAKES
  * so that is when it was: one clock reading is saved. (A lock for A and D bits, which few
  * walks need, is not noted.)
  */
-static inline void mmu_record(struct mmu_vcpu *v, enum mmu_op op, uint64_t start)
+static inline void mmu_op_ended(struct mmu_vcpu *v, enum mmu_op op, uint64_t start)
 {
 	struct mmu_last_op *last = &v->last[op];
 	uint64_t end = mmu_clock();
@@ -156,7 +156,7 @@ static inline void mmu_record(struct mmu_vcpu *v, enum mmu_op op, uint64_t start
 }
 
 /* The same for an operation inside another one, all of it under mmu_lock. */
-static inline void mmu_record_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_t start)
+static inline void mmu_op_ended_locked(struct mmu_vcpu *v, enum mmu_op op, uint64_t start)
 {
 	uint64_t end = mmu_clock();
 

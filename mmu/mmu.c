@@ -187,7 +187,7 @@ static void flush(struct mmu_vcpu *v, enum mmu_flush what)
 	uint64_t start = mmu_clock();
 
 	v->mmu->engine->flush(v, what);
-	mmu_record(v, MMU_OP_SYNC_ALL, start);
+	mmu_op_ended(v, MMU_OP_SYNC_ALL, start);
 }
 
 /*
@@ -306,7 +306,7 @@ always_inline enum mmu_result mmu_fault(struct mmu_vcpu *v, gva_t va, unsigned a
 	enum mmu_result r = fault(v, va, access, &w, f);
 
 	v->stats.count[r]++;
-	mmu_record(v, MMU_OP_PFAULT, v->t_start);
+	mmu_op_ended(v, MMU_OP_PFAULT, v->t_start);
 	if (mmu_vcpu_recorded(v))
 		mmu_rec_walk(v, MMU_REC_FAULT, va, access, r, f, &w);
 	return r;
@@ -315,7 +315,7 @@ always_inline enum mmu_result mmu_fault(struct mmu_vcpu *v, gva_t va, unsigned a
 void mmu_invlpg(struct mmu_vcpu *v, gva_t va)
 {
 	v->mmu->engine->invlpg(v, va);
-	mmu_record(v, MMU_OP_INVL_PG, v->t_start);
+	mmu_op_ended(v, MMU_OP_INVL_PG, v->t_start);
 	if (mmu_vcpu_recorded(v))
 		mmu_rec_invlpg(v, va);
 }

@@ -108,7 +108,7 @@ static cold void recycle(struct mmu_vcpu *v, struct vtlb *t) MMU_LOCKED
 	vtlb_drop_all(t);
 	if (GUARD(I17_RECYCLE))
 		mmu_hw_flush(v);
-	mmu_record_locked(v, MMU_OP_RECLAIM, start);
+	mmu_op_ended_locked(v, MMU_OP_RECLAIM, start);
 }
 
 static void note_pieces(struct vtlb *t, struct vtlb_table *s) MMU_LOCKED

@@ -267,7 +267,7 @@ static cold void reclaim(struct xi *x, struct mmu_vcpu *v) MMU_LOCKED
 		xi_zap(x, s, false);
 	}
 	xi_settle(x, v);
-	mmu_record_locked(v, MMU_OP_RECLAIM, start);
+	mmu_op_ended_locked(v, MMU_OP_RECLAIM, start);
 }
 
 void xi_reserve(struct xi *x, struct mmu_vcpu *v)

@@ -84,10 +84,10 @@ static void check_word(struct word w)
 static void check_words(const char *text)
 {
 	const char *at = text;
-	struct line l;
+	struct words l;
 
-	line_start(&l, "command line", text);
-	for (struct word w = line_next(&l); w.len; w = line_next(&l)) {
+	words_start(&l, "command line", text);
+	for (struct word w = words_next(&l); w.len; w = words_next(&l)) {
 		at += strspn(at, " \t\r\n");
 		assert(w.s == at); /* W1 */
 		at += w.len;
