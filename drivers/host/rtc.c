@@ -2,8 +2,8 @@
 /* The host's CMOS clock (drivers/host/rtc.h). Read at boot by the boot CPU; no data. */
 #include "drivers/host/rtc.h"
 
-#include "drivers/virt/rtc_date.h"
 #include "hv/cpu.h"
+#include "hv/date.h"
 #include "hv/string.h"
 
 #define CMOS_INDEX 0x70
@@ -71,7 +71,7 @@ uint64_t rtc_read_seconds(void)
 {
 	struct raw_time t = read_once(), again;
 	uint8_t reg_b = read_cmos(REG_B);
-	struct rtc_date d;
+	struct date d;
 	unsigned tries;
 
 	/* An update between two registers shows as two readings that differ. */
@@ -81,7 +81,7 @@ uint64_t rtc_read_seconds(void)
 			break;
 		t = again;
 	}
-	d = (struct rtc_date){
+	d = (struct date){
 		.year = CENTURY + number(t.year, reg_b),
 		.month = number(t.month, reg_b),
 		.day = number(t.day, reg_b),
@@ -92,5 +92,5 @@ uint64_t rtc_read_seconds(void)
 	if (d.month < 1 || d.month > 12 || d.day < 1 || d.day > 31 || d.hour > 23 ||
 	    d.minute > 59 || d.second > 60)
 		return 0;
-	return rtc_date_to_seconds(&d);
+	return date_to_seconds(&d);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's 16550 (National Semiconductor PC16550D). Two rings between the interrupt
- * handler and the console; single producer, single consumer each, so no lock.
+ * The host's 16550 (National Semiconductor PC16550D). Two rings between the interrupt handler and
+ * the console. Any CPU may call: one lock inside guards rings and chip, the handler takes it too.
  */
 #ifndef DRIVERS_HOST_UART_H
 #define DRIVERS_HOST_UART_H

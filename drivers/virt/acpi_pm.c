@@ -19,7 +19,7 @@ enum {
 	REG_TIMER = ACPI_PM_TMR - ACPI_PM_BASE,
 };
 
-/* PM1 status and enable (ACPI tables 4.13, 4.14) */
+/* PM1 status and enable (ACPI 6.4 tables 4.11, 4.12) */
 enum {
 	PM1_TMR = 1 << 0,
 	PM1_GBL = 1 << 5,
@@ -27,7 +27,7 @@ enum {
 	PM1_EVENTS = PM1_TMR | PM1_GBL | PM1_RTC,
 };
 
-/* PM1 control (table 4.15) */
+/* PM1 control (table 4.13) */
 enum {
 	CNT_SCI_EN = 1 << 0,
 	CNT_BM_RLD = 1 << 1,

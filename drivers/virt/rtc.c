@@ -9,8 +9,8 @@
 #include "drivers/virt/rtc.h"
 
 #include "drivers/virt/io_bytes.h"
-#include "drivers/virt/rtc_date.h"
 #include "drivers/virt/ticks.h"
+#include "hv/date.h"
 
 /* register numbers */
 enum {
@@ -101,9 +101,9 @@ static int64_t rtc_seconds(const struct rtc *r, uint64_t now)
 /* The running time into the registers. */
 static void rtc_store_time(struct rtc *r, uint64_t now)
 {
-	struct rtc_date d;
+	struct date d;
 
-	rtc_date_from_seconds(&d, rtc_seconds(r, now));
+	date_from_seconds(&d, rtc_seconds(r, now));
 	r->cmos[REG_SECONDS] = encode(r, d.second);
 	r->cmos[REG_MINUTES] = encode(r, d.minute);
 	r->cmos[REG_HOURS] = encode_hour(r, d.hour);
@@ -118,7 +118,7 @@ static void rtc_store_time(struct rtc *r, uint64_t now)
 static int64_t rtc_load_time(const struct rtc *r)
 {
 	uint8_t century = r->cmos[RTC_REG_CENTURY];
-	struct rtc_date d = {
+	struct date d = {
 		.second = decode(r, r->cmos[REG_SECONDS]),
 		.minute = decode(r, r->cmos[REG_MINUTES]),
 		.hour = decode_hour(r, r->cmos[REG_HOURS]),
@@ -128,7 +128,7 @@ static int64_t rtc_load_time(const struct rtc *r)
 			(int)decode(r, r->cmos[REG_YEAR]),
 	};
 
-	return rtc_date_to_seconds(&d);
+	return date_to_seconds(&d);
 }
 
 /* Periods of the periodic interrupt in oscillator ticks; 0: off. Rates 1 and 2 are those
@@ -170,12 +170,12 @@ static bool alarm_possible(const struct rtc *r)
 static int64_t rtc_next_alarm(const struct rtc *r, int64_t from)
 {
 	int64_t t = from + 1, end = from + SECONDS_PER_DAY;
-	struct rtc_date d;
+	struct date d;
 
 	if (!alarm_possible(r))
 		return -1;
 	while (t <= end) {
-		rtc_date_from_seconds(&d, t);
+		date_from_seconds(&d, t);
 		if (!alarm_matches(r, REG_HOURS_ALARM, encode_hour(r, d.hour)))
 			t += 3600 - (int64_t)(d.minute * 60 + d.second);
 		else if (!alarm_matches(r, REG_MINUTES_ALARM, encode(r, d.minute)))

@@ -10,12 +10,12 @@
  *      later.
  *  C5  Dates are carried back to the second that they came from.
  */
-#include "drivers/virt/rtc_date.h"
+#include "hv/date.h"
 
 /* C2: each date computed is counted on its way. */
-#define rtc_date_from_seconds counted_date_from_seconds
-#include "drivers/virt/rtc_date.c"
-#undef rtc_date_from_seconds
+#define date_from_seconds counted_date_from_seconds
+#include "hv/date.c"
+#undef date_from_seconds
 
 #include <assert.h>
 
@@ -39,11 +39,11 @@ static struct fake_line line;
 static unsigned dates, calls;
 
 /* C5 */
-void rtc_date_from_seconds(struct rtc_date *d, int64_t seconds)
+void date_from_seconds(struct date *d, int64_t seconds)
 {
 	dates++;
 	counted_date_from_seconds(d, seconds);
-	assert(rtc_date_to_seconds(d) == seconds);
+	assert(date_to_seconds(d) == seconds);
 	assert(d->month >= 1 && d->month <= 12 && d->day >= 1 && d->day <= 31);
 	assert(d->hour < 24 && d->minute < 60 && d->second < 60);
 	assert(d->weekday >= 1 && d->weekday <= 7);

@@ -7,7 +7,7 @@ mkdir -p "$out/lint/cppcheck"
 rooms='boot hv mmu vmx svm drivers/host drivers/virt guests'
 sources=$(for r in $rooms; do ls "$r"/*.c 2>/dev/null; done)
 headers=$(for r in $rooms; do ls "$r"/*.h 2>/dev/null; done)
-tests=$(ls tests/unit/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch] tests/mutate/*.[ch] tests/bench/*.[ch] guests/tiny/*.[ch] guests/tiny/*/*.[ch] \
+tests=$(ls tests/unit/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch] tests/mutate/*.[ch] guests/tiny/*.[ch] guests/tiny/*/*.[ch] \
 	guests/images/*.[ch] 2>/dev/null)
 failed=
 

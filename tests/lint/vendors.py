@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Nobody above the processor back ends asks which vendor's processor it is (docs: design.md).
+"""Nobody above the processor back ends asks which vendor's processor it is (design.md).
 
 vendors.py: the neutral directories; prints file:line: message for each breach, exit status 1 if
 there was one. vendors.py FILE: this one, in which exactly the lines marked "wrong:" must be found.

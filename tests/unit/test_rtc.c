@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "drivers/virt/rtc.h"
-#include "drivers/virt/rtc_date.h"
+#include "hv/date.h"
 #include "tests/unit/fake_hv.h"
 
 static struct vm vm;
@@ -58,13 +58,13 @@ static void put_time(uint8_t h, uint8_t m, uint8_t s)
 
 static void dates(void **state)
 {
-	struct rtc_date d;
+	struct date d;
 	struct tm tm;
 	int64_t t;
 
 	(void)state;
 	for (t = -5000000000; t < 20000000000; t += 86399 * 17) {
-		rtc_date_from_seconds(&d, t);
+		date_from_seconds(&d, t);
 		gmtime_r(&(time_t){ t }, &tm);
 		assert_int_equal(d.year, tm.tm_year + 1900);
 		assert_int_equal(d.month, tm.tm_mon + 1);
@@ -73,7 +73,7 @@ static void dates(void **state)
 		assert_int_equal(d.hour, tm.tm_hour);
 		assert_int_equal(d.minute, tm.tm_min);
 		assert_int_equal(d.second, tm.tm_sec);
-		assert_int_equal(rtc_date_to_seconds(&d), t);
+		assert_int_equal(date_to_seconds(&d), t);
 	}
 }
 

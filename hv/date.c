@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calendar arithmetic for the RTC. No state, no lock.
+ * Calendar arithmetic (hv/date.h). No state, no lock.
  *
  * Years are counted from March, so that the leap day is a year's last and month lengths
  * follow one linear formula: (153 * m + 2) / 5 days lie before month m (0: March). An era
  * is the calendar's full cycle of 400 years.
  */
-#include "drivers/virt/rtc_date.h"
+#include "hv/date.h"
 
 #define DAYS_PER_ERA 146097
 #define ERA_TO_1970 719468 /* days from 0000-03-01 to 1970-01-01 */
@@ -16,7 +16,7 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-void rtc_date_from_seconds(struct rtc_date *d, int64_t seconds)
+void date_from_seconds(struct date *d, int64_t seconds)
 {
 	int64_t days = floor_div(seconds, SECONDS_PER_DAY);
 	unsigned second = (unsigned)(seconds - days * SECONDS_PER_DAY);
@@ -36,7 +36,7 @@ void rtc_date_from_seconds(struct rtc_date *d, int64_t seconds)
 	d->second = second % 60;
 }
 
-int64_t rtc_date_to_seconds(const struct rtc_date *d)
+int64_t date_to_seconds(const struct date *d)
 {
 	unsigned month = d->month >= 3 ? d->month - 3 : d->month + 9;
 	int64_t year = d->year - (d->month < 3);
