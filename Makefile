@@ -7,8 +7,8 @@
 # VCPUS=, HOST_CPUS= (see the target run).
 #
 # Directories hand in parts of their own by fragments: tests/unit/AREA.mk names unit tests
-# (UNIT += NAME, NAME_SRCS := ...); the others (below) may add targets, append to
-# CHECK_STEPS (targets that `make check` makes in turn) and append to PACKAGES.
+# (UNIT += NAME, NAME_SRCS := ...); the others (below) may add targets and append to
+# CHECK_STEPS (targets that `make check` makes in turn).
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
@@ -146,7 +146,7 @@ unit: $(UNIT:%=$(B)/unit/%) ## build and run the unit tests on the host (one: ma
 
 # --- checks ---------------------------------------------------------------------------
 
-lint: ## include matrix, vendor-neutral code, headers stand alone, format, static analysis
+lint: ## include matrix, vendor-neutral code, headers stand alone, format, static analysis, the MMU's lock
 	@PYTHON=$(PYTHON) tests/lint/lint.sh $(B)
 
 CHECK_STEPS := all lint unit
@@ -166,16 +166,14 @@ include tests/coverage/coverage.mk
 setup: ## install the Debian packages that building and testing need (nothing if all are there)
 	@tests/setup/setup.sh $(PACKAGES)
 
-run bench: setup
-
 help: ## this list
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-format: ## rewrite all C files by .clang-format
-	$(Q)clang-format -i $(foreach d,$(DIRS) tests/unit tests/fuzz tests/model tests/mutate tests/bench guests/tiny guests/tiny/* guests/images,\
+format: ## rewrite the C files that lint looks at by .clang-format
+	$(Q)clang-format -i $(foreach d,$(DIRS) tests/unit tests/fuzz tests/model tests/mutate guests/tiny guests/tiny/* guests/images,\
 		$(wildcard $(d)/*.[ch]))
 
 clean: ## remove build/ (downloads are kept elsewhere)
 	$(Q)rm -rf $(B)
 
-.PHONY: all iso unit lint check setup run bench help format clean
+.PHONY: all iso unit lint check setup help format clean

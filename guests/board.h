@@ -28,7 +28,7 @@ struct board_region {
 	unsigned type;
 };
 
-enum board_region_type { BOARD_REGION_RAM = 1, BOARD_REGION_RESERVED = 2, BOARD_REGION_ACPI = 3 };
+enum board_region_type { BOARD_REGION_RAM = 1, BOARD_REGION_RESERVED = 2 };
 
 #define BOARD_MAX_REGIONS 16
 

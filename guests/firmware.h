@@ -21,7 +21,6 @@ struct vm;
 #define FIRMWARE_RSDP BOARD_ROM_BASE
 #define FIRMWARE_ACPI (BOARD_ROM_BASE + 0x40)
 #define FIRMWARE_MP UINT64_C(0xf0000)
-#define FIRMWARE_MP_END UINT64_C(0xfe000)
 
 /* The MADT and the MP table name the IOAPIC by this; no local APIC has it. */
 #define FIRMWARE_IOAPIC_ID 8

@@ -38,27 +38,18 @@ enum cpuid_reg { CPUID_EAX, CPUID_EBX, CPUID_ECX, CPUID_EDX };
 #define CPU_FEATURE(leaf, reg, bit) (((uint64_t)(leaf) << 8) | ((uint64_t)(reg) << 5) | (bit))
 
 #define FEAT_VMX CPU_FEATURE(0x1, CPUID_ECX, 5)
-#define FEAT_PCID CPU_FEATURE(0x1, CPUID_ECX, 17)
 #define FEAT_X2APIC CPU_FEATURE(0x1, CPUID_ECX, 21)
 #define FEAT_TSC_DEADLINE CPU_FEATURE(0x1, CPUID_ECX, 24)
 #define FEAT_XSAVE CPU_FEATURE(0x1, CPUID_ECX, 26)
 #define FEAT_HYPERVISOR CPU_FEATURE(0x1, CPUID_ECX, 31)
 #define FEAT_MCE CPU_FEATURE(0x1, CPUID_EDX, 7)
-#define FEAT_MTRR CPU_FEATURE(0x1, CPUID_EDX, 12)
 #define FEAT_PGE CPU_FEATURE(0x1, CPUID_EDX, 13)
-#define FEAT_PAT CPU_FEATURE(0x1, CPUID_EDX, 16)
-#define FEAT_FSGSBASE CPU_FEATURE(0x7, CPUID_EBX, 0)
 #define FEAT_SMEP CPU_FEATURE(0x7, CPUID_EBX, 7)
 #define FEAT_SMAP CPU_FEATURE(0x7, CPUID_EBX, 20)
-#define FEAT_UMIP CPU_FEATURE(0x7, CPUID_ECX, 2)
 #define FEAT_LA57 CPU_FEATURE(0x7, CPUID_ECX, 16)
 #define FEAT_SVM CPU_FEATURE(0x80000001, CPUID_ECX, 2)
-#define FEAT_NX CPU_FEATURE(0x80000001, CPUID_EDX, 20)
 #define FEAT_PAGE1G CPU_FEATURE(0x80000001, CPUID_EDX, 26)
 #define FEAT_RDTSCP CPU_FEATURE(0x80000001, CPUID_EDX, 27)
-#define FEAT_LM CPU_FEATURE(0x80000001, CPUID_EDX, 29)
-#define FEAT_INVARIANT_TSC CPU_FEATURE(0x80000007, CPUID_EDX, 8)
-#define FEAT_NPT CPU_FEATURE(0x8000000a, CPUID_EDX, 0)
 #define FEAT_NRIPS CPU_FEATURE(0x8000000a, CPUID_EDX, 3)
 #define FEAT_VMCB_CLEAN CPU_FEATURE(0x8000000a, CPUID_EDX, 5)
 #define FEAT_FLUSH_BY_ASID CPU_FEATURE(0x8000000a, CPUID_EDX, 6)
@@ -162,19 +153,6 @@ static inline uint64_t rdtsc(void)
 
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
 	return (uint64_t)hi << 32 | lo;
-}
-
-static inline uint64_t read_rflags(void)
-{
-	uint64_t v;
-
-	__asm__ volatile("pushfq; pop %0" : "=r"(v));
-	return v;
-}
-
-static inline void irq_enable(void)
-{
-	__asm__ volatile("sti" : : : "memory");
 }
 
 static inline void irq_disable(void)

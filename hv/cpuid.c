@@ -90,7 +90,7 @@ struct policy {
 	struct cpuid_regs keep, add;
 };
 
-/* Leaves whose bits are features. Leaves not named here are answered by special() or pass
+/* Leaves whose bits are features. Leaves not named here are answered by guest_cpuid() or pass
  * as they are if in pass_through[], else zero. */
 static const struct policy policy[] = {
 	{ 0x1,

@@ -5,7 +5,6 @@
 
 #define ENOENT 2
 #define EIO 5
-#define E2BIG 7
 #define ENOEXEC 8
 #define ENOMEM 12
 #define EFAULT 14
@@ -14,7 +13,6 @@
 #define ENODEV 19
 #define EINVAL 22
 #define ENOSPC 28
-#define ERANGE 34
 #define ENOTSUP 95
 
 #endif

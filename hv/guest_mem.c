@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing guest memory (hv/guest_mem.h). Called from the run loop or while the guest is being
- * made: its vCPUs don't run; no lock.
+ * Writing guest memory (hv/guest_mem.h).
  */
 #include "hv/guest_mem.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupt vectors of the host: who answers which. Handlers run with interrupts off on
- * the interrupted stack and touch only rings and flags (hv/spinlock.h).
+ * Interrupt vectors of the host: who answers which. Handlers run with interrupts off on the
+ * interrupted stack, where no lock is held (hv/spinlock.h), and touch only rings and flags.
  */
 #ifndef HV_IRQ_H
 #define HV_IRQ_H
@@ -12,7 +12,6 @@
 
 enum irq_vector {
 	VEC_ISA_BASE = NR_EXCEPTIONS, /* ISA interrupts 0..15 */
-	VEC_ISA_LAST = VEC_ISA_BASE + 15,
 	VEC_LAPIC_TIMER = 0xe0,
 	VEC_LAPIC_ERROR = 0xe1,
 	VEC_KICK = 0xf0, /* from another CPU: leave guest mode or HLT */

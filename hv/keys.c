@@ -221,7 +221,7 @@ static void help(char key)
 	(void)key;
 	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
 		printk("  %c  %s\n", table[i].key, table[i].help);
-	printk("  ^a^a^a  the input goes to the next guest\n");
+	printk("  ^a^a^a  the input goes to the next console\n");
 }
 
 static void press(uint8_t c)

@@ -97,8 +97,3 @@ uint64_t mmu_clock(void)
 {
 	return rdtsc();
 }
-
-void mmu_fatal(const char *what)
-{
-	panic("mmu: %s", what);
-}

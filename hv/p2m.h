@@ -29,6 +29,8 @@ must_check int p2m_init(struct p2m *p, uint64_t ram);
 /* Clear the next 2 MiB. Is there more to clear? */
 bool p2m_clear_next(struct p2m *p);
 void p2m_fini(struct p2m *p);
+
+/* Any frame: RAM, ROM or nothing. Any CPU without a lock, for it changes with p2m_init() only. */
 struct p2m_entry p2m_lookup(const struct p2m *p, gfn_t gfn);
 
 /* One more than the highest frame number of a guest with `ram` bytes. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A ticketless test-and-set spinlock. xihv runs with interrupts off but for the idle loop
- * and one window after an external-interrupt exit, and interrupt handlers touch only
- * lock-free rings and flags: so a lock need not save the interrupt flag.
+ * A ticketless test-and-set spinlock. xihv runs with interrupts off but for HLT and irq_window()
+ * (hv/cpu.h), where no lock is held: so none need save the interrupt flag.
  */
 #ifndef HV_SPINLOCK_H
 #define HV_SPINLOCK_H

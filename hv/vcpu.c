@@ -130,7 +130,7 @@ void vcpu_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint
 	}
 	v->pending.type = EVENT_EXCEPTION;
 	v->pending.vector = vector;
-	/* Real mode has no error codes (SDM Vol. 3B 21.1.4). */
+	/* Real mode has no error codes (SDM Vol. 3B 20.1.4). */
 	v->pending.has_error = has_error && (v->cr0 & CR0_PE);
 	v->pending.error = error;
 }
@@ -152,7 +152,7 @@ void vcpu_inject_pf(struct vcpu *v, uint64_t va, uint32_t error)
 }
 
 /* The processor clears GD when it enters the handler, which could not read DR6 otherwise
- * (SDM Vol. 3B 18.2.4); an injection does not. */
+ * (SDM Vol. 3B 17.2.4); an injection does not. */
 void vcpu_inject_db(struct vcpu *v)
 {
 	uint64_t dr7 = vendor->get_dr(v, 7);

@@ -2,7 +2,8 @@
 /*
  * Bits of the architectural registers and the exception vectors, by the names of the
  * manuals (Intel SDM Vol. 3A ch. 2, 6; AMD APM Vol. 2 ch. 3, 8). MSR numbers are in
- * hv/msr.h, CPUID feature bits and access functions in hv/cpu.h.
+ * hv/msr.h, CPUID feature bits and access functions in hv/cpu.h. Chapters of the SDM are those of
+ * the editions in which the local APIC is Vol. 3A ch. 10; later ones count one more from there on.
  */
 #ifndef HV_X86_H
 #define HV_X86_H

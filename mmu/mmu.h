@@ -174,15 +174,18 @@ struct mmu_vcpu {
 const char *mmu_engine_name(unsigned i);
 
 /*
- * Make the MMU of a guest. Everything that may fail for lack of memory fails here.
+ * Make the MMU of a guest. Exits never fail for lack of memory: all that they use is taken here and in
+ * mmu_vcpu_init(). No lock in these four: nobody else has anything of the guest, or its vCPU.
  * Returns 0, -EINVAL (no such engine, bad width) or -ENOMEM.
  */
 must_check int mmu_init(struct mmu *m, const struct mmu_config *config);
+
+/* With no vCPU left. */
 void mmu_fini(struct mmu *m);
 
 /* Add a vCPU in reset state (paging off). 0 or -ENOMEM, -EINVAL (too many). */
 must_check int mmu_vcpu_init(struct mmu_vcpu *v, struct mmu *m);
-void mmu_vcpu_fini(struct mmu_vcpu *v);
+void mmu_vcpu_fini(struct mmu_vcpu *v); /* not in guest mode, and never again */
 
 /*
  * The guest sets CR0, CR4 or EFER (and perhaps CR3 with them). The caller has made the
@@ -190,10 +193,10 @@ void mmu_vcpu_fini(struct mmu_vcpu *v);
  * (Intel SDM Vol. 3A 4.10.4.1) and latches PDPTEs where it must.
  * Returns 0, or -EINVAL: nothing changed, give the guest #GP(0) (a reserved bit in a PDPTE).
  */
-must_check int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs);
+must_check int mmu_set_regs(struct mmu_vcpu *v, const struct mmu_regs *regs) MMU_UNLOCKED;
 
 /* MOV to CR3; bit 63 of `cr3` already taken off. Errors as mmu_set_regs. */
-must_check int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3);
+must_check int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3) MMU_UNLOCKED;
 
 /*
  * The processor faulted at `va`. `access`: W, U and I bits of its error code (others are
@@ -202,13 +205,13 @@ must_check int mmu_set_cr3(struct mmu_vcpu *v, uint64_t cr3);
  * Records the operation from v->t_start to the decision.
  */
 must_check enum mmu_result mmu_fault(struct mmu_vcpu *v, gva_t va, unsigned access,
-				     struct mmu_fault *fault);
+				     struct mmu_fault *fault) MMU_UNLOCKED;
 
-/* INVLPG, or single-address INVPCID. Recorded from v->t_start. */
-void mmu_invlpg(struct mmu_vcpu *v, gva_t va);
+/* INVLPG. Recorded from v->t_start. */
+void mmu_invlpg(struct mmu_vcpu *v, gva_t va) MMU_UNLOCKED;
 
 /* Drop all translations of this vCPU, global ones too or not. */
-void mmu_flush(struct mmu_vcpu *v, bool global);
+void mmu_flush(struct mmu_vcpu *v, bool global) MMU_UNLOCKED;
 
 /*
  * Translate for an access that the hypervisor makes on the guest's behalf (emulator,
@@ -218,7 +221,7 @@ void mmu_flush(struct mmu_vcpu *v, bool global);
  * MMU_INJECT: fault->error_code; MMU_RETRY: another vCPU keeps changing the tables.
  */
 must_check enum mmu_result mmu_translate(struct mmu_vcpu *v, gva_t va, unsigned access,
-					 struct mmu_fault *fault);
+					 struct mmu_fault *fault) MMU_UNLOCKED;
 
 /*
  * Look `va` up in the shadow only, as the processor's TLB would: true and *hpa if an entry

@@ -36,7 +36,8 @@ void *mmu_map_pfn(pfn_t pfn);
 
 /*
  * One zeroed host page for a shadow table; `below_4g` for PAE roots.
- * 0 or -ENOMEM. Only called from mmu_init and mmu_vcpu_init.
+ * 0 or -ENOMEM. Called from what makes things, mmu_init(), mmu_vcpu_init(), mmu_switch_engine(); never
+ * at an exit.
  */
 must_check int mmu_page_alloc(struct mmu *m, bool below_4g, pfn_t *pfn);
 void mmu_page_free(struct mmu *m, pfn_t pfn);
@@ -67,8 +68,5 @@ void mmu_yield(struct mmu *m);
 
 /* Monotonic ticks at the rate given to mmu_stats_init. */
 uint64_t mmu_clock(void);
-
-/* An invariant of ours fell. Does not return. */
-_Noreturn void mmu_fatal(const char *what);
 
 #endif

@@ -32,7 +32,7 @@ struct mmu_pool {
 
 /*
  * Fill a zeroed `p` with `nr_pages` > 0 pages, each described by `item_bytes` that begin
- * with a struct mmu_spage. 0 or -ENOMEM; pool_fini is due either way.
+ * with a struct mmu_spage. 0 or -ENOMEM; mmu_pool_fini() is due either way.
  */
 must_check int mmu_pool_init(struct mmu_pool *p, struct mmu *m, unsigned nr_pages,
 			     size_t item_bytes);

@@ -22,12 +22,10 @@
  * known to be 0 once the entry has passed the reserved-bit check. */
 #define PTE_ADDR UINT64_C(0x000ffffffffff000)
 
-#define PTE_PS_BIT 7
 #define PTE_LARGE_RSVD_LOW \
 	13 /* bit 12 of a large leaf is PAT; the rest up to its size is reserved */
 
 #define PAGE_SHIFT_2M 21
-#define PAGE_SHIFT_1G 30
 
 #define CR0_WP BIT(16)
 #define CR0_NW BIT(29)

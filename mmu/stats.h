@@ -11,8 +11,8 @@
 
 enum mmu_op {
 	MMU_OP_PFAULT, /* #PF exit to the decision (fixed, injected, MMIO, emulate) */
-	MMU_OP_SYNC_ALL, /* full flush: CR3 load, CR4 change, INVPCID all */
-	MMU_OP_INVL_PG, /* INVLPG, single-address INVPCID */
+	MMU_OP_SYNC_ALL, /* full flush: CR3 load, CR4 change */
+	MMU_OP_INVL_PG, /* INVLPG */
 	/* the finer operations: counted and timed inside the ones above */
 	MMU_OP_RECLAIM,
 	MMU_NR_OPS

@@ -234,7 +234,6 @@ enum vmx_exit_reason {
 	VMX_EXIT_PREEMPTION_TIMER = 52,
 	VMX_EXIT_WBINVD = 54,
 	VMX_EXIT_XSETBV = 55,
-	VMX_NR_EXIT_REASONS = 70
 };
 
 #endif

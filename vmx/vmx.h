@@ -78,7 +78,7 @@ extern const char vmx_exit_to[]; /* where exits arrive */
 
 /* vmx/cpu.c */
 bool vmx_usable(const char **why);
-int vmx_cpu_init(void);
+must_check int vmx_cpu_init(void);
 void vmx_cpu_fini(void);
 void *vmx_region_alloc(void); /* a VMXON region or VMCS; NULL: no memory */
 void vmx_region_free(void *region);
@@ -88,7 +88,7 @@ void vmx_make_current(struct vmx_vcpu *s);
 void vmx_forget_current(struct vmx_vcpu *s); /* its VMCS is cleared, and may move or go */
 
 /* vmx/setup.c: everything that a new VMCS holds but registers. */
-int vmx_setup_init(void); /* once, at boot: 0, -ENOMEM */
+must_check int vmx_setup_init(void); /* once, at boot: 0, -ENOMEM */
 void vmx_setup(struct vmx_vcpu *s);
 void vmx_setup_host_cpu(void); /* of the current VMCS, when it comes to this CPU */
 
@@ -149,7 +149,7 @@ void vmx_tlb_flush(struct vcpu *v);
 void vmx_tlb_flush_page(struct vcpu *v, uint64_t va);
 
 /* vmx/tpr.c */
-int vmx_tpr_init(struct vmx_vcpu *s); /* 0, -ENOMEM */
+must_check int vmx_tpr_init(struct vmx_vcpu *s); /* 0, -ENOMEM */
 void vmx_tpr_fini(struct vmx_vcpu *s);
 void vmx_tpr_to_processor(struct vcpu *v); /* v->tpr is not what it has */
 void vmx_tpr_from_processor(struct vcpu *v); /* the guest has changed it */

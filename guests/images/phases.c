@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The phases of the load (see phases.h). With salt 0 each does exactly the unit of work of
- * the table in docs/testbeds.md; with another salt the sizes vary and more is checked, such
+ * the table in testbeds.md; with another salt the sizes vary and more is checked, such
  * as that memory taken away really faults.
  *
  * One thread, one process tree: no locks.

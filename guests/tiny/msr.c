@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPUID, MSRs and control registers: what must be there, what must be refused. QEMU's TCG
- * refuses nothing (docs/testbeds.md, QEMU 8), so refusals are not checked bare on it. MSRs
+ * refuses nothing (testbeds.md, QEMU 8), so refusals are not checked bare on it. MSRs
  * that a hypervisor leaves to the processor are checked only where the command line says
  * "strict": right on hardware, not where TCG is the processor.
  */

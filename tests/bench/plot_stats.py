@@ -4,7 +4,7 @@
 
     plot_stats.py [-o OUT.png|OUT.svg] [-g GUEST] [--all] LOG...
 
-Takes what the key `y` printed (docs/stats.md), from any number of logs, and draws for each
+Takes what the key `y` printed (stats.md), from any number of logs, and draws for each
 operation what part of it fell into which bucket, beside its average. Of each log the last
 table of each guest is taken (--all: every table; -g: only this guest's, or "all guests").
 A log is the raw serial line: other output between the lines, prefixes and terminal control

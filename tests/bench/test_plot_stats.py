@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import plot_stats  # noqa: E402
 
-# docs/stats.md's sample, as a console shows it
+# stats.md's sample, as a console shows it
 SAMPLE = """\
 XI shadow performance statistics for the last 302 seconds
 Op type                        # of Operations                                  Total     Avg   Tick Profile

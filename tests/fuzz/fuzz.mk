@@ -20,7 +20,7 @@ MINUTES ?= 10
 FUZZ_ONLY ?=
 FUZZ_JOBS ?= 2
 FUZZ_CC ?= clang
-FUZZ_KEEP ?= $(HOME)/.cache/xihv/fuzz
+FUZZ_KEEP ?= $(XIHV_CACHE)/fuzz
 FUZZ_NAMES = $(if $(FUZZ_ONLY),$(FUZZ_ONLY),$(FUZZ))
 FUZZ_PROGRAMS = $(FUZZ_NAMES:%=$(B)/fuzz/%)
 

@@ -29,9 +29,7 @@
 #define TABLES 0x101000u
 #define EBDA 0x9fc00u
 #define ROM 0xe0000u
-#define MAX_TABLES 8
 #define TABLE_SLOT 0x1000u
-#define RSDP_BYTES 36
 
 static uint8_t memory[MEMORY];
 

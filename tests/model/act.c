@@ -13,7 +13,6 @@
 #define CR4_LA57_BIT B(12)
 #define EFER_LME_BIT B(8)
 #define PDPT_BYTES 32u
-#define NO_PAGE_BITS 0xfffu
 
 /* ---- registers ---- */
 

@@ -8,7 +8,7 @@
 
 #define MAX_STEP_EPOCHS 16u /* more than one step begins */
 
-/* Run a step on v's coroutine; one of those that act_is_global() are not. */
+/* Run a step on v's coroutine. Those that are about no vCPU are run.c's own. */
 void act(struct vcpu *v, const struct step *s);
 
 /* One memory access of the guest, to its end. */

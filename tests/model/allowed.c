@@ -29,11 +29,6 @@ static const struct epoch *epoch_back(const struct allowed *a, unsigned back)
 	return &a->epoch[(a->newest + NR_EPOCHS - back) % NR_EPOCHS];
 }
 
-uint64_t allowed_oldest(const struct allowed *a)
-{
-	return epoch_back(a, a->nr - 1)->since;
-}
-
 struct question {
 	const struct allowed *a;
 	uint64_t va;

@@ -43,9 +43,6 @@ void allowed_begin(struct allowed *a, enum epoch_kind kind, uint64_t since, uint
 /* Before how many more epochs must there be a full flush? */
 unsigned allowed_room(const struct allowed *a);
 
-/* No older time than this matters to the vCPU. */
-uint64_t allowed_oldest(const struct allowed *a);
-
 /*
  * May the vCPU have a translation of `va` to byte `offset` of `frame` that lets through every
  * access in `set` (REF_SET)? The accesses that it may not; 0: it may.

@@ -30,7 +30,7 @@ model: $(B)/model/run $(B)/model/replay ## random streams through the MMU's mode
 	@$(B)/model/run $(OPS) $(SEED) $(AUDIT)
 
 # Fixed seeds; one line each, as tests/unit/run.sh prints them.
-model-check: $(B)/model/run $(B)/model/replay $(B)/model/record
+model-check: $(B)/model/run $(B)/model/replay $(B)/model/record ## a short run of the models, and the recordings
 	@tests/model/check.sh $(B)/model $(MODEL_CHECK_OPS) $(MODEL_CHECK_AUDITED)
 
 # of `make coverage`; the random driver forks, so it is the recorder's that runs there

@@ -101,17 +101,6 @@ void path_now(const struct ref_cpu *c, const struct path_root *r, uint64_t va, s
 	}
 }
 
-bool path_is_steady(const struct ref_cpu *c, const struct path *p, uint64_t since)
-{
-	const struct ref_format *f = ref_format(ref_mode(&c->regs));
-	uint64_t value;
-
-	for (unsigned i = 0; i < p->depth; i++)
-		if (!world_steady(p->step[i].gpa, f->entry_bytes, since, &value))
-			return false;
-	return true;
-}
-
 static bool descend(const struct search *s, struct path *p, uint64_t table, unsigned level)
 {
 	struct path_step *step = &p->step[p->depth++];

@@ -42,7 +42,4 @@ void path_now(const struct ref_cpu *c, const struct path_root *r, uint64_t va, s
 bool path_any(const struct ref_cpu *c, const struct path_root *r, uint64_t va, uint64_t since,
 	      uint64_t until, bool (*found)(const struct path *p, void *arg), void *arg);
 
-/* Was there only the walk of path_now() since then? */
-bool path_is_steady(const struct ref_cpu *c, const struct path *p, uint64_t since);
-
 #endif

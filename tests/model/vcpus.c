@@ -205,8 +205,3 @@ uint64_t mmu_clock(void)
 {
 	return ++ticks;
 }
-
-void mmu_fatal(const char *what)
-{
-	model_fail("the library gives up", "%s", what);
-}

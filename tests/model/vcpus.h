@@ -55,7 +55,7 @@ struct vm {
 
 extern struct vm vm;
 
-/* `step` is run by each vCPU's coroutine when vcpus_start() says so. */
+/* `step` is run by each vCPU's coroutine when vcpus_run() lets it. */
 void vcpus_reset(unsigned nr, void (*step)(struct vcpu *v));
 
 /* Begin a step on an idle vCPU, or let a busy one go on; until it is done or gives way at

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A Bochs 2.7 that boots an ISO, as a Machine (docs/testbeds.md: its models and its faults).
+"""A Bochs 2.7 that boots an ISO, as a Machine (testbeds.md: its models and its faults).
 
 What Bochs itself has to say is in build/logs/NAME.bochs.log.
 """

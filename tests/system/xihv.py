@@ -23,7 +23,7 @@ TINY = BUILD / "tiny"
 # 4-level, PAE and 2-level paging.
 STOCK = {"deb64": "amd64", "debpae": "686-pae", "deb32": "686"}
 
-# Host processors that QEMU 7.2 offers with SVM (docs/testbeds.md).
+# Host processors that QEMU 7.2 offers with SVM (testbeds.md).
 # What EPYC has and TCG lacks is taken off, else QEMU warns about each.
 CPUS = {"EPYC": "EPYC,+svm,+npt,-rdseed,-sha-ni,-fxsr-opt,-misalignsse,-3dnowprefetch,-osvw,"
                 "-topoext,-nrip-save,-xsavec",
@@ -283,7 +283,7 @@ def by_guest(text):
 
 
 def check_guest(shadow, exits):
-    """The rules of docs/stats.md, for one guest."""
+    """The rules of stats.md, for one guest."""
     assert {"pfault", "sync_all", "invl_pg"} <= shadow.ops.keys()
     for op in shadow.ops.values():
         check_op(op)
@@ -310,7 +310,7 @@ def check_sum(shadows, exits):
 
 
 def check_figures(machine, *names):
-    """Press y and e for a machine with these guests, and check every rule of docs/stats.md; what
+    """Press y and e for a machine with these guests, and check every rule of stats.md; what
     they show, {name: (shadow, exits)}."""
     machine.input_to("xihv")
     y, e = machine.key("y"), machine.key("e")

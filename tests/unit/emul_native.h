@@ -39,7 +39,6 @@ uint16_t native_set_ldt(unsigned index, const struct native_segment *s);
 uint32_t native_esp_high(void);
 
 #define NATIVE_CS64 0x33 /* Linux's selectors (arch/x86/include/asm/segment.h) */
-#define NATIVE_CS32 0x23
 #define NATIVE_DS 0x2b
 
 #endif

@@ -200,12 +200,6 @@ uint64_t mmu_clock(void)
 	return fake_clock;
 }
 
-void mmu_fatal(const char *what)
-{
-	fprintf(stderr, "mmu_fatal: %s\n", what);
-	abort();
-}
-
 static void *guest_mem(uint64_t gpa)
 {
 	struct p2m_entry e = mmu_p2m_lookup(NULL, GFN(gpa >> 12));

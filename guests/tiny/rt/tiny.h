@@ -74,7 +74,7 @@ bool asked_for(const char *word);
 uint64_t asked_number(const char *key, uint64_t otherwise);
 
 /* QEMU's software CPU runs us without a hypervisor: some of what it gets wrong
- * (docs/testbeds.md) is an expected difference, by name, in the checks. */
+ * (testbeds.md) is an expected difference, by name, in the checks. */
 bool on_bare_tcg(void);
 
 struct cpuid {
