@@ -70,7 +70,7 @@ void vm_unmake(struct vm *vm)
 		vcpu_destroy(vm->vcpu[i]);
 	}
 	vm->nr_vcpus = 0;
-	if (vm->mmu.engine) { /* NULL when there was too little memory to get so far */
+	if (vm->mmu.engine) { /* NULL: there was too little memory for it, or for the RAM before it */
 		mmu_fini(&vm->mmu);
 		vm->mmu.engine = NULL;
 	}

@@ -57,13 +57,17 @@ const char *mmu_engine_name(unsigned i)
 int mmu_init(struct mmu *m, const struct mmu_config *config)
 {
 	const struct mmu_engine *e = find_engine(config->engine);
+	int err;
 
 	if (!e || config->maxphyaddr < MIN_PHYADDR || config->maxphyaddr > MAX_PHYADDR ||
 	    !config->frames || config->frames > MAX_FRAMES)
 		return -EINVAL;
 	*m = (struct mmu){ .engine = e, .config = *config };
 	m->config.engine = e->name;
-	return e->init(m);
+	err = e->init(m);
+	if (err)
+		m->engine = NULL; /* there is nothing to undo */
+	return err;
 }
 
 void mmu_fini(struct mmu *m)

@@ -176,7 +176,8 @@ const char *mmu_engine_name(unsigned i);
 /*
  * Make the MMU of a guest. Exits never fail for lack of memory: all that they use is taken here and in
  * mmu_vcpu_init(). No lock in these four: nobody else has anything of the guest, or its vCPU.
- * Returns 0, -EINVAL (no such engine, bad width) or -ENOMEM.
+ * Returns 0; or -EINVAL (no such engine, bad width), -ENOMEM: there is nothing to undo, and m->engine
+ * is NULL if it was before.
  */
 must_check int mmu_init(struct mmu *m, const struct mmu_config *config);
 

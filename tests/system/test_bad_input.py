@@ -90,6 +90,20 @@ def test_bad_line_and_the_other_guest_still_starts(boot, case):
     check_console(machine)
 
 
+def test_memory_that_ends_anywhere_in_a_start(boot):
+    """Seven guests that take all that is free, and 2 MiB less each: what fails is their RAM, or one
+    after the other the pieces of their shadows. All say so, and the last guest has its memory."""
+    machine = boot([], limit=120)
+    free = int(machine.expect(r"memory: (\d+) MiB free", 60)[1]) & ~1
+    machine.close()
+    greedy = {f"g{i}": free - 2 * i for i in range(7)}
+    machine = boot([xihv.tiny_module("hello", n, mem=mem) for n, mem in greedy.items()] + [HELLO],
+                   limit=120)
+    machine.expect_all([rf"{n}: not started: too little memory" for n in greedy] +
+                       [r"hello: ended: .*exit status 33"], 100)
+    check_console(machine)
+
+
 def test_unknown_word_on_xihvs_own_line(boot):
     machine = boot([HELLO], cmdline="console=com1,115200 colour=red", limit=120)
     machine.expect(r'word "colour=red": expected ', 60)
