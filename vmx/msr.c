@@ -13,6 +13,7 @@
  * Guarded by the CPU that runs the vCPU.
  */
 #include "hv/cpu.h"
+#include "hv/vm.h"
 #include "vmx/vmx.h"
 
 /* The MSR bitmap (24.6.9): reads and writes of low and high MSRs, a bit each. */
@@ -110,12 +111,22 @@ void vmx_choose_sce(struct vcpu *v)
 		wrmsr(MSR_EFER, want);
 }
 
+/* What the guest could write with its CR4.LA57 and we cannot with ours: some processors, and KVM up to
+ * Linux 6.12, ask the current mode which addresses are canonical. */
+static void refuse(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	wrmsr(msr, 0); /* not another guest's */
+	vm_kill(v, "MSR 0x%x holds 0x%llx, which its processor does not take back without LA57", msr,
+		(unsigned long long)val);
+}
+
 void vmx_load_msrs(struct vcpu *v)
 {
 	struct vmx_vcpu *s = to_vmx(v);
 
 	for (unsigned i = 0; i < NR_RESIDENT_MSRS; i++)
-		wrmsr(resident[i], s->msr[i]);
+		if (wrmsr_safe(resident[i], s->msr[i]))
+			refuse(v, resident[i], s->msr[i]);
 	s->loaded = true;
 	vmx_choose_sce(v);
 }

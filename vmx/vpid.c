@@ -32,15 +32,15 @@ void vmx_tlb_flush(struct vcpu *v)
 	to_vmx(v)->flush = true;
 }
 
-/* INVVPID fails on an address that can hold no translation of whatever paging mode (30.3). */
+/* INVVPID fails on an address that can hold no translation of whatever paging mode (30.3); that of KVM
+ * up to Linux 6.12 also on one that is not canonical in our own, which has no LA57. */
 void vmx_tlb_flush_page(struct vcpu *v, uint64_t va)
 {
 	struct vmx_vcpu *s = to_vmx(v);
 
 	if (!s->vpid || s->flush || !is_canonical(va, vmx_caps.linear_bits))
 		return;
-	if (vmx_caps.invvpid_address && s->cpu == this_cpu()->index)
-		BUG_ON(invvpid(INVVPID_ADDRESS, s->vpid, va));
-	else
+	if (!vmx_caps.invvpid_address || s->cpu != this_cpu()->index ||
+	    invvpid(INVVPID_ADDRESS, s->vpid, va))
 		s->flush = true;
 }

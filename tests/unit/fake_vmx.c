@@ -13,6 +13,7 @@ unsigned fake_vmcs_writes[FAKE_VMCS_FIELDS];
 uint64_t fake_cr2, fake_dr6, fake_msr[8];
 unsigned fake_cr2_writes, fake_irq_windows, fake_host_nmis, fake_invvpids;
 unsigned fake_linear_bits;
+bool fake_narrow;
 enum invvpid_type fake_invvpid_type;
 uint64_t fake_invvpid_va;
 uint16_t fake_invvpid_vpid;
@@ -30,6 +31,7 @@ void fake_vmx_reset(void)
 	fake_cr2 = fake_dr6 = 0;
 	fake_cr2_writes = fake_irq_windows = fake_host_nmis = fake_invvpids = 0;
 	fake_linear_bits = LINEAR_BITS_4LEVEL;
+	fake_narrow = false;
 	fake_cpu = (struct percpu){ .timer_tsc = TIMER_TSC_NEVER };
 	fake_cpu.self = &fake_cpu;
 	is_current = false;
@@ -76,6 +78,8 @@ void vmcs_write(enum vmcs_field field, uint64_t val)
 
 bool invvpid(enum invvpid_type type, uint16_t vpid, uint64_t va)
 {
+	if (type == INVVPID_ADDRESS && fake_narrow && !is_canonical(va, LINEAR_BITS_4LEVEL))
+		return true;
 	demand(vpid != 0, "INVVPID of the host's");
 	demand(type != INVVPID_ADDRESS || is_canonical(va, fake_linear_bits),
 	       "INVVPID of an address that is not canonical");
@@ -116,6 +120,8 @@ void fake_wrmsr(uint32_t msr, uint64_t val)
 int fake_wrmsr_safe(uint32_t msr, uint64_t val)
 {
 	if (msr == MSR_SFMASK && val >> 32)
+		return -EIO;
+	if (msr == MSR_LSTAR && fake_narrow && !is_canonical(val, LINEAR_BITS_4LEVEL))
 		return -EIO;
 	fake_wrmsr(msr, val);
 	return 0;

@@ -54,6 +54,7 @@ extern unsigned fake_vmcs_writes[FAKE_VMCS_FIELDS];
 extern uint64_t fake_cr2, fake_dr6, fake_msr[8];
 extern unsigned fake_cr2_writes, fake_irq_windows, fake_host_nmis, fake_invvpids;
 extern unsigned fake_linear_bits; /* of the processor */
+extern bool fake_narrow; /* it asks the current mode, 4-level, which addresses are canonical */
 extern enum invvpid_type fake_invvpid_type; /* of the latest, and its operands */
 extern uint64_t fake_invvpid_va;
 extern uint16_t fake_invvpid_vpid;

@@ -296,6 +296,12 @@ static void flushes_of_wide_addresses(void **state)
 	assert_int_equal(fake_invvpid_va, 0xff11000000002000);
 	vmx_ops.tlb_flush_page(V, 0x100000000000000);
 	assert_int_equal(fake_invvpids, 2);
+	fake_narrow = true; /* refused: all goes, before the next entry */
+	vmx_ops.tlb_flush_page(V, 0xff11000000002000);
+	assert_int_equal(fake_invvpids, 2);
+	run_once();
+	assert_int_equal(fake_invvpids, 3);
+	assert_int_equal(fake_invvpid_type, INVVPID_CONTEXT);
 }
 
 static void flushes_on_lesser_processors(void **state)
@@ -355,6 +361,18 @@ static void resident_msrs(void **state)
 	assert_int_equal(*fake_msr_at(MSR_KERNEL_GS_BASE), 0x77);
 	assert_int_equal(*fake_msr_at(MSR_LSTAR), 0x1234);
 	assert_int_equal(*fake_msr_at(MSR_STAR), 0x99);
+}
+
+/* Written by the guest in 5-level mode, without an exit. */
+static void msr_that_the_processor_does_not_take_back(void **state)
+{
+	(void)state;
+	*fake_msr_at(MSR_LSTAR) = UINT64_C(0xff11000000000000);
+	vmx_ops.unload(V);
+	fake_narrow = true;
+	vmx_ops.load(V);
+	assert_int_equal(*fake_msr_at(MSR_LSTAR), 0);
+	assert_non_null(strstr(fake_told(), "kill MSR 0xc0000082 holds 0xff11000000000000"));
 }
 
 static void msrs_of_the_vmcs(void **state)
@@ -567,6 +585,7 @@ int main(void)
 		T(flushes_on_lesser_processors),
 		T(flush_on_another_cpu),
 		T(resident_msrs),
+		T(msr_that_the_processor_does_not_take_back),
 		T(msrs_of_the_vmcs),
 		T(bitmap),
 		T(sce_is_the_guests),
