@@ -115,10 +115,12 @@ static int give_up_start(struct vm *vm, int err)
 
 static int too_little_memory(struct vm *vm)
 {
+	int err = give_up_start(vm, -ENOMEM); /* which gives back what it had got */
+
 	printk("%s: not started: too little memory for it (%llu MiB and its shadow; %llu MiB free)\n",
 	       vm->config.name, (unsigned long long)(vm->config.mem / MIB),
 	       (unsigned long long)(pages_free() * PAGE_SIZE / MIB));
-	return give_up_start(vm, -ENOMEM);
+	return err;
 }
 
 int vm_begin_start(struct vm *vm)

@@ -116,8 +116,8 @@ void vmx_choose_sce(struct vcpu *v)
 static void refuse(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	wrmsr(msr, 0); /* not another guest's */
-	vm_kill(v, "MSR 0x%x holds 0x%llx, which its processor does not take back without LA57", msr,
-		(unsigned long long)val);
+	vm_kill(v, "MSR 0x%x holds 0x%llx, which its processor does not take back without LA57",
+		msr, (unsigned long long)val);
 }
 
 void vmx_load_msrs(struct vcpu *v)
