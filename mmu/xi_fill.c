@@ -76,6 +76,17 @@ static bool bring_in_step(const struct fill *f, const struct xi_spage *s,
 	return true;
 }
 
+/* Entry `i` of `s` is to be a large leaf, or to lead to a table that may have some. Where small pages
+ * were, no processor may know them any more: one that fetches by both sizes at once may hang
+ * (CVE-2018-12207, "iTLB multihit"). */
+static void make_way(const struct fill *f, struct xi_spage *s, unsigned i) MMU_LOCKED
+{
+	if (s->page.spt[i])
+		xi_set(f->x, s, i, 0, 0);
+	if (GUARD(I17_PIECES))
+		xi_settle(f->x, f->v);
+}
+
 /* Make entry `i` of `s` lead where the walk went. NULL: the guest's entry has changed, or the
  * table there is no memory any more. */
 static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned i,
@@ -93,6 +104,8 @@ static struct xi_spage *link_child(struct fill *f, struct xi_spage *s, unsigned 
 		child = make(f, k);
 	if (!child)
 		return NULL;
+	if (child->nr_present && child->key.role.level > 1)
+		make_way(f, s, i);
 	f->linked = true;
 	xi_set(f->x, s, i, pfn_to_hpa(child->page.pfn).v | SPTE_TABLE, XI_HEAD_PAGE | child->index);
 	return child;
@@ -261,6 +274,8 @@ static enum mmu_result install(const struct fill *f, struct xi_spage *s, uint64_
 	if (level > 1) {
 		spte |= (pfn_to_hpa(f->to.pfn).v & ~(BIT(PAGE_SHIFT_2M) - 1)) | PTE_PS;
 		head = XI_HEAD_REGION | f->w->gfn.v / SPTE_ENTRIES;
+		if (!spte_is_large(old))
+			make_way(f, s, i);
 	} else {
 		spte |= pfn_to_hpa(f->to.pfn).v;
 	}

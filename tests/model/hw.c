@@ -122,6 +122,19 @@ struct walk {
 	bool w, u, nx;
 };
 
+/* Some processors hang of a page that they know by two sizes, the small one first (CVE-2018-12207). */
+static void check_sizes(const struct hw_tlb *t, uint64_t va, unsigned shift)
+{
+	for (unsigned i = 0; i < HW_LEAVES; i++) {
+		const struct hw_leaf *e = &t->leaf[i];
+
+		MODEL_CHECK(!e->shift || e->shift >= shift ||
+				    e->page >> (shift - e->shift) != va >> shift,
+			    "I17: a large page comes where the TLB may hold a small one",
+			    "va 0x%llx, small page at 0x%llx", LLX(va), LLX(e->page << e->shift));
+	}
+}
+
 static void cache_leaf(struct hw_tlb *t, uint64_t va, unsigned shift, const struct hw_result *r,
 		       unsigned whim)
 {
@@ -130,6 +143,7 @@ static void cache_leaf(struct hw_tlb *t, uint64_t va, unsigned shift, const stru
 
 	if (whim & HW_NO_FILL)
 		return;
+	check_sizes(t, va, shift);
 	/* Two translations of one page may be there at once; it is the older that is found. */
 	if (!(whim & HW_GUESS))
 		for (unsigned j = 0; j < HW_LEAVES; j++)

@@ -182,8 +182,23 @@ static const struct translation *lookup(const struct translation *list, uint64_t
 	return NULL;
 }
 
+/* Some processors hang of a page that they know by two sizes (CVE-2018-12207). */
+static void must_not_overlap(const struct tlb *tlb, const struct translation *t)
+{
+	for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+		const struct translation *old = &tlb->leaf[i];
+
+		if (!old->valid || old->shift >= t->shift || page_of(old->va, t->shift) != t->va)
+			continue;
+		fprintf(stderr, "0x%llx: a large page comes, and the TLB holds a small one\n",
+			(unsigned long long)old->va);
+		abort();
+	}
+}
+
 static void keep_leaf(struct tlb *tlb, const struct translation *t)
 {
+	must_not_overlap(tlb, t);
 	tlb->leaf[tlb->next_leaf] = *t;
 	tlb->leaf[tlb->next_leaf].valid = true;
 	tlb->next_leaf = (tlb->next_leaf + 1) % TLB_ENTRIES;

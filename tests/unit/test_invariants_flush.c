@@ -402,6 +402,51 @@ static void i17_table_gives_way(void **state)
 	end();
 }
 
+/* A large page comes in the place of a table, and nobody has flushed: small pages may be known on, but
+ * not beside the large one. */
+static void i17_small_pages_before_a_large_one(void **state)
+{
+	struct mmu_config c = config_of(state);
+
+	start_tables(&c);
+	fake_write64(T2 + 8, T1B | ALL);
+	for (unsigned i = 0; i < 4; i++)
+		fake_write64(T1B + 8 * i, (DATA + 0x400000 + V(i)) | ALL);
+	run_tables();
+	for (unsigned i = 0; i < 4; i++) {
+		cpu_reaches(&g->v, 0x200000 + V(i), RD, DATA + 0x400000 + V(i));
+		cpu_reaches(&g->v2, 0x200000 + V(i), RD, DATA + 0x400000 + V(i));
+	}
+	store(&g->v, T2 + 8, DATA | ALL | PS);
+	cpu_reaches(&g->v, 0x208000, RD, DATA + 0x8000);
+	cpu_reaches(&g->v2, 0x209000, RD, DATA + 0x9000);
+	end();
+}
+
+/* The same a level higher: a directory of tables gives way to one that has a large page already. */
+static void i17_small_pages_before_a_directory_of_large_ones(void **state)
+{
+	struct mmu_config c = config_of(state);
+
+	start_tables(&c);
+	fake_write64(T3 + 8, T2B | ALL);
+	fake_write64(T2B, T1B | ALL);
+	fake_write64(T1B, (DATA + 0x400000) | ALL);
+	fake_write64(T3 + 16, T3B | ALL);
+	fake_write64(T3B, DATA | ALL | PS);
+	run_tables();
+	for (unsigned i = 1; i < 3; i++) {
+		uint64_t to = i == 1 ? DATA + 0x400000 : DATA;
+
+		cpu_reaches(&g->v, (uint64_t)i << 30, RD, to);
+		cpu_reaches(&g->v2, (uint64_t)i << 30, RD, to);
+	}
+	store(&g->v, T3 + 8, T3B | ALL);
+	cpu_reaches(&g->v, 0x40001000, RD, DATA + 0x1000);
+	cpu_reaches(&g->v2, 0x40002000, RD, DATA + 0x2000);
+	end();
+}
+
 /* All shadow pages are reclaimed and used for other addresses: none is walked as what it was. */
 static void i17_reclaimed_page_is_forgotten(void **state)
 {
@@ -486,6 +531,8 @@ int main(void)
 		cmocka_unit_test(i17_every_flush_reaches_the_hardware),
 		cmocka_unit_test(i17_flush_after_anothers_sync),
 		cmocka_unit_test(i17_pieces_of_a_large_page),
+		cmocka_unit_test(i17_small_pages_before_a_large_one),
+		cmocka_unit_test(i17_small_pages_before_a_directory_of_large_ones),
 		cmocka_unit_test(i17_table_gives_way),
 		cmocka_unit_test(i17_reclaimed_page_is_forgotten),
 		cmocka_unit_test(i17_freed_page_waits_for_all),
