@@ -46,6 +46,16 @@ void svm_end_virtual_interrupt(struct vcpu *v)
 	to_svm(v)->virtual_intr = false;
 }
 
+/*
+ * QEMU 7.2's VMRUN does not look at the interrupt shadow (APM Vol. 2 15.5.1), and an interrupt between
+ * STI and HLT is one that the HLT behind it waits for in vain. So the instruction in the shadow is
+ * executed here, unless an event comes before it, or the emulator lacks it: HLT it has.
+ */
+bool svm_finish_shadow(struct vcpu *v)
+{
+	return v->pending.type == EVENT_NONE && v->state == VCPU_RUNNABLE && vcpu_step(v);
+}
+
 static struct event virtual_event(const struct vmcb *vmcb)
 {
 	return (struct event){

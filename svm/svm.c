@@ -85,7 +85,7 @@ static void find_features(void)
 	svm_features.clean_after_exit = cpu_has(FEAT_VMCB_CLEAN) ? CLEAN_ALL : 0;
 	svm_features.flush_by_asid = cpu_has(FEAT_FLUSH_BY_ASID);
 	svm_features.nr_asids = cpuid(LEAF_SVM).ebx;
-	svm_features.injects_intr_twice = is_qemu();
+	svm_features.injects_intr_twice = svm_features.forgets_shadow = is_qemu();
 }
 
 static uint64_t possible_cr4(void)
@@ -273,6 +273,8 @@ static void run(struct vcpu *v)
 			vcpu_reinject(v);
 		if (unlikely(s->virtual_intr))
 			svm_take_back_virtual_interrupt(v);
+		if (unlikely(v->intr_shadow) && svm_features.forgets_shadow)
+			(void)svm_finish_shadow(v);
 		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();

@@ -12,6 +12,7 @@
 struct svm_features {
 	bool nrips, decode_assists, flush_by_asid;
 	bool injects_intr_twice; /* QEMU 7.2: see inject_virtual() in event.c */
+	bool forgets_shadow; /* the same: see svm_finish_shadow() there */
 	uint32_t clean_after_exit; /* VMCB clean bits; 0 where the CPU has none */
 	uint32_t nr_asids;
 };
@@ -106,6 +107,7 @@ enum exit_reason svm_handle_exit(struct vcpu *v);
 /* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering, with
  * `injecting` if that entry has injected an event. */
 void svm_inject_pending(struct vcpu *v);
+bool svm_finish_shadow(struct vcpu *v); /* where VMRUN forgets it; false: it cannot */
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v, bool injecting);
 

@@ -25,6 +25,9 @@
 #define VECTOR_PONG 0x31
 #define VECTOR_SELF 0x32
 #define ROUNDS 100u
+#define RACES 2000u
+#define SPREAD 30000u /* turns of a loop: longer than an answer takes */
+#define STRIDE 7919u /* a prime */
 #define ADDITIONS 100000u
 #define ADDITIONS_ACROSS 60000u
 #define PATIENCE 4000000000ull /* TSC ticks */
@@ -151,6 +154,23 @@ static void ping_pong(void)
 	check(true, "%u interrupts there and back", ROUNDS);
 }
 
+/* The answer comes at any moment before HLT or behind it: it wakes whoever has gone to sleep. */
+static void races_to_hlt(void)
+{
+	uint32_t pongs = irq_count[VECTOR_PONG];
+
+	__asm__ volatile("cli");
+	for (unsigned i = 1; i <= RACES; i++) {
+		ipi(AP, VECTOR_PING);
+		for (volatile unsigned n = i * STRIDE % SPREAD; n;)
+			n--;
+		while (irq_count[VECTOR_PONG] != pongs + i)
+			__asm__ volatile("sti; hlt; cli" : : : "memory");
+	}
+	__asm__ volatile("sti");
+	check(true, "%u answers that race with HLT", RACES);
+}
+
 int main(void)
 {
 	say("smp-start: here it goes\n");
@@ -169,5 +189,6 @@ int main(void)
 	start_at(0xa000);
 	add_together();
 	ping_pong();
+	races_to_hlt();
 	return checks_done("smp-start");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* svm/event.c where interrupts are injected as virtual ones: whatever an exit comes to first, none is
- * lost, and none reaches a guest that has interrupts off. */
+ * lost, and none reaches a guest that has interrupts off. And what is done where VMRUN forgets
+ * their shadow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@ struct svm_features svm_features = { .injects_intr_twice = true };
 static struct vmcb vmcb;
 static struct svm_vcpu svm;
 static struct vcpu v;
+static unsigned steps; /* calls of vcpu_step() */
 
 static void inject(void)
 {
@@ -52,9 +54,18 @@ static void hlt(void)
 	v.state = VCPU_HALTED;
 }
 
+bool vcpu_step(struct vcpu *vcpu)
+{
+	assert_ptr_equal(vcpu, &v);
+	steps++;
+	hlt();
+	return true;
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	steps = 0;
 	memset(&vmcb, 0, sizeof(vmcb));
 	svm = (struct svm_vcpu){ .vmcb = &vmcb };
 	v = (struct vcpu){ .arch = &svm, .state = VCPU_RUNNABLE };
@@ -161,6 +172,19 @@ static void test_window_is_closed_behind_it(void **state)
 	assert_true(vmcb.v_intr & V_IRQ);
 }
 
+/* What is in an interrupt's shadow comes before anything else, unless an exception has. */
+static void test_shadow_is_finished(void **state)
+{
+	(void)state;
+	exits(NULL);
+	assert_false(svm_finish_shadow(&v)); /* the interrupt that was taken back */
+	v.pending.type = EVENT_NONE;
+	assert_true(svm_finish_shadow(&v));
+	assert_int_equal(v.state, VCPU_HALTED);
+	assert_false(svm_finish_shadow(&v));
+	assert_int_equal(steps, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +196,7 @@ int main(void)
 		cmocka_unit_test_setup(test_hlt_with_interrupts_off, setup),
 		cmocka_unit_test_setup(test_with_a_window_it_waits_for_if, setup),
 		cmocka_unit_test_setup(test_window_is_closed_behind_it, setup),
+		cmocka_unit_test_setup(test_shadow_is_finished, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
