@@ -199,7 +199,10 @@ void vcpu_look_for_events(struct vcpu *v)
 	}
 	spin_unlock(&v->vm->lock);
 	v->want_window = irq || (v->nmi_pending && !v->nmi_blocked);
-	v->want_nmi_window = v->nmi_pending;
+	/* In STI's shadow an NMI waits for the window of interrupts, which opens at its end; that of NMIs may
+	 * open in it, at each entry anew (SDM Vol. 3C 25.2). */
+	v->want_nmi_window = v->nmi_pending &&
+			     (v->nmi_blocked || !(v->intr_shadow && (v->regs.rflags & RFLAGS_IF)));
 	/* The window opens with RFLAGS.IF, which an NMI does not wait for. */
 	if (unlikely(v->nmi_pending && !v->nmi_blocked))
 		vcpu_kick(v);

@@ -116,7 +116,7 @@ static void to_processor(struct vcpu *v, struct vmx_vcpu *s)
 	write_changed(VMCS_GUEST_RSP, &s->rsp, v->regs.gpr[REG_RSP]);
 	write_changed(VMCS_GUEST_RFLAGS, &s->rflags, v->regs.rflags);
 	write_changed(VMCS_GUEST_CR3, &s->cr3, v->mmu.hw.root.v);
-	if (unlikely(s->tpr != v->tpr && s->virtual_apic))
+	if (s->virtual_apic && unlikely(s->tpr != v->tpr || s->virtual_apic->tpr != v->tpr))
 		vmx_tpr_to_processor(v);
 	if (unlikely(blocking != s->interruptibility))
 		change_interruptibility(v, s, blocking);

@@ -243,6 +243,15 @@ static void tpr_shadow(void **state)
 	assert_string_equal(fake_told(), "cr8 3;");
 	run_once();
 	assert_int_equal(fake_vmcs[VMCS_TPR_THRESHOLD], 3);
+	V->tpr = 0x5b;
+	run_once();
+	fake_nr_entries = fake_entered = 0;
+	fake_exit(VMX_EXIT_CPUID);
+	fake_entries[0].in_guest = guest_writes_cr8;
+	run();
+	V->tpr = 0x5b; /* by the register page: again what the latest entry had */
+	run_once();
+	assert_int_equal(((struct vmx_vcpu *)V->arch)->virtual_apic->tpr, 0x5b);
 }
 
 static void without_tpr_shadow(void **state)
