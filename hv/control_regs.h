@@ -7,6 +7,7 @@
 #ifndef HV_CONTROL_REGS_H
 #define HV_CONTROL_REGS_H
 
+#include "hv/cpuid.h"
 #include "hv/vcpu.h"
 
 must_check int vcpu_set_cr0(struct vcpu *v, uint64_t val);
@@ -26,7 +27,8 @@ must_check int vcpu_set_paging(struct vcpu *v, const struct mmu_regs *regs);
  * demands. Paging and write protection always on, caches never off, PAE (where long mode asks
  * for nothing else), and what would act on a guest without paging (SMEP, SMAP) off. LA57 is the
  * guest's: the shadow of five levels has as many, and outside IA-32e mode the bit means nothing.
- * PCID is not offered.
+ * PCID is not offered. MCE is on where there is one: without it a machine check ends the machine,
+ * with it the guest.
  */
 static inline uint64_t vcpu_real_cr0(const struct vcpu *v)
 {
@@ -35,7 +37,7 @@ static inline uint64_t vcpu_real_cr0(const struct vcpu *v)
 
 static inline uint64_t vcpu_real_cr4(const struct vcpu *v)
 {
-	uint64_t cr4 = v->cr4 | CR4_PAE;
+	uint64_t cr4 = v->cr4 | CR4_PAE | (guest_features.cr4 & CR4_MCE);
 
 	if (!(v->cr0 & CR0_PG))
 		cr4 &= ~(CR4_SMEP | CR4_SMAP);

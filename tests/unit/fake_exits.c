@@ -22,6 +22,7 @@ void (*fake_in_step)(void);
 bool fake_step_result;
 unsigned fake_nr_steps, fake_stepped;
 struct vmx_caps vmx_caps;
+struct guest_features guest_features = { .cr4 = CR4_MCE };
 
 static char told[1024], read_out[sizeof(told)];
 

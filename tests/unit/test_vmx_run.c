@@ -439,19 +439,19 @@ static void real_control_registers(void **state)
 	vmx_ops.paging_changed(V);
 	assert_int_equal(fake_vmcs[VMCS_GUEST_CR0], CR0_PE | CR0_NE | CR0_PG | CR0_WP | CR0_ET);
 	assert_int_equal(fake_vmcs[VMCS_CR0_SHADOW], V->cr0);
-	assert_int_equal(fake_vmcs[VMCS_GUEST_CR4], CR4_PGE | CR4_PAE | CR4_VMXE);
+	assert_int_equal(fake_vmcs[VMCS_GUEST_CR4], CR4_PGE | CR4_PAE | CR4_MCE | CR4_VMXE);
 	assert_int_equal(fake_vmcs[VMCS_CR4_SHADOW], V->cr4);
 	assert_false(fake_vmcs[VMCS_ENTRY_CONTROLS] & ENTRY_CTL_IA32E);
 	V->cr0 |= CR0_PG;
 	V->mmu.hw.long_mode = true;
 	vmx_ops.paging_changed(V);
 	assert_int_equal(fake_vmcs[VMCS_GUEST_CR4],
-			 CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PAE | CR4_VMXE);
+			 CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PAE | CR4_MCE | CR4_VMXE);
 	assert_true(fake_vmcs[VMCS_ENTRY_CONTROLS] & ENTRY_CTL_IA32E);
 	V->cr4 |= CR4_LA57; /* the shadow has five levels then: it must be there */
 	vmx_ops.paging_changed(V);
 	assert_int_equal(fake_vmcs[VMCS_GUEST_CR4],
-			 CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PAE | CR4_LA57 | CR4_VMXE);
+			 CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PAE | CR4_LA57 | CR4_MCE | CR4_VMXE);
 	assert_true(vmx_ops.possible_cr4() & CR4_LA57);
 	vmx_caps.cr4_clear = CR4_LA57; /* ..., or not be offered */
 	assert_false(vmx_ops.possible_cr4() & CR4_LA57);
