@@ -54,8 +54,11 @@ void svm_arrive(struct svm_vcpu *s)
 	s->vmcb->clean = 0;
 }
 
+/* With CR3 marked as changed the processor reads the PDPTEs again, which it may keep, and which a flush
+ * is about as much as any entry (APM Vol. 2 5.3.2, 15.15.3). */
 void svm_change_asid(struct svm_vcpu *s)
 {
+	s->vmcb->clean &= ~(uint32_t)CLEAN_CR;
 	if (asid_is_ours(s) && svm_features.flush_by_asid)
 		s->vmcb->tlb_control = TLB_CONTROL_FLUSH_ASID;
 	else
