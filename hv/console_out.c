@@ -104,15 +104,47 @@ static const char *skip_escape(const char *s, const char *end)
 	return s < end ? s + 1 : s;
 }
 
+/* Where we are in a character of UTF-8. */
+struct utf8 {
+	unsigned due; /* bytes */
+	uint8_t least; /* of the next one */
+};
+
+/* A byte above ASCII. Also controls are 0x80 to 0x9f (C1: 0x9b is ESC [), and U+0080 to U+009f, however
+ * many bytes they are written with; but not these bytes inside of other characters. */
+static bool is_c1(struct utf8 *u, uint8_t c)
+{
+	if (c >= 0xc0) {
+		u->due = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc2;
+		u->least = c == 0xc2 || c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+		return false;
+	}
+	if (u->due && c >= u->least) {
+		u->due--;
+		u->least = 0x80;
+		return false;
+	}
+	u->due = 0;
+	return c < 0xa0;
+}
+
 static void out_filtered(const char *s, const char *end)
 {
-	while (s < end) {
-		char c = *s++;
+	struct utf8 u = { 0 };
 
+	while (s < end) {
+		uint8_t c = (uint8_t)*s++;
+
+		if (c >= 0x80) {
+			if (!is_c1(&u, c))
+				out_byte((char)c);
+			continue;
+		}
+		u.due = 0;
 		if (c == ESC)
 			s = skip_escape(s, end);
-		else if (c == '\t' || ((unsigned char)c >= ' ' && c != DEL))
-			out_byte(c);
+		else if (c == '\t' || (c >= ' ' && c != DEL))
+			out_byte((char)c);
 	}
 }
 

@@ -32,6 +32,8 @@ void irq_dispatch(unsigned vector)
 
 void irq_postpone(unsigned vector)
 {
+	if (vector == VEC_SPURIOUS)
+		return; /* it was for nothing, and has no EOI: raised again it would never end */
 	if (table[vector].eoi)
 		table[vector].eoi(vector);
 	lapic_send_self(vector);

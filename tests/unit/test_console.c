@@ -290,6 +290,21 @@ static void background_sends_no_terminal_control(void **state)
 	assert_string_equal(fake_wire, "(b) red\txy\r\n");
 }
 
+/* Also of one byte, and as UTF-8, also longer than it need be; other text comes through. */
+static void background_sends_no_c1_controls(void **state)
+{
+	(void)state;
+	say(&b, "\x9b"
+		"6n\xc2\x9b"
+		"6n\xe0\x82\x9b\xf0\x80\x82\x9b.\r\n");
+	assert_null(strpbrk(fake_wire, "\x80\x82\x9b"));
+	fake_wire_clear();
+	say(&b, "gr\xc3\x9f \xe2\x80\x9c\xf0\x9f\x90\xa7\xe2\x80\x9d \xc2\xa0 caf\xe9 \xa7\r\n");
+	assert_string_equal(fake_wire,
+			    "(b) gr\xc3\x9f \xe2\x80\x9c\xf0\x9f\x90\xa7\xe2\x80\x9d \xc2\xa0 "
+			    "caf\xe9 \xa7\r\n");
+}
+
 static void a_progress_bar_is_lines(void **state)
 {
 	(void)state;
@@ -508,6 +523,7 @@ int main(void)
 		guests_test(an_unfinished_line_is_shown_after_a_second),
 		guests_test(the_prompt_comes_back_with_the_input),
 		guests_test(background_sends_no_terminal_control),
+		guests_test(background_sends_no_c1_controls),
 		guests_test(a_progress_bar_is_lines),
 		guests_test(a_long_line_is_broken),
 		guests_test(background_is_switched_off),
