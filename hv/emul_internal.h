@@ -14,14 +14,6 @@
 #define RFLAGS_ARITH (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 #define RFLAGS_IOPL_SHIFT 12
 
-/* Types of code and data segments (SDM Vol. 3A 3.4.5.1, table 3-1) */
-#define TYPE_CODE BIT(3)
-#define TYPE_EXPAND_DOWN BIT(2) /* data */
-#define TYPE_CONFORMING BIT(2) /* code */
-#define TYPE_WRITABLE BIT(1) /* data */
-#define TYPE_READABLE BIT(1) /* code */
-#define TYPE_ACCESSED BIT(0)
-
 struct exec {
 	struct emul_ctx *c;
 	const struct insn *i;

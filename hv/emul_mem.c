@@ -64,7 +64,8 @@ bool emul_canonical(const struct emul_ctx *c, uint64_t la)
 static bool within_limit(const struct segment *s, uint64_t off, unsigned size, bool protected_mode)
 {
 	uint64_t last = off + size - 1;
-	bool expand_down = protected_mode && !(s->attr & TYPE_CODE) && (s->attr & TYPE_EXPAND_DOWN);
+	bool expand_down = protected_mode && !(s->attr & SEG_TYPE_CODE) &&
+			   (s->attr & SEG_TYPE_EXPAND_DOWN);
 
 	if (expand_down) /* SDM Vol. 3A 5.3 */
 		return off > s->limit && last <= (s->attr & SEG_DB ? 0xffffffffu : 0xffffu);
@@ -75,9 +76,9 @@ static bool access_allowed(const struct segment *s, bool write)
 {
 	if (s->attr & SEG_UNUSABLE)
 		return false;
-	if (s->attr & TYPE_CODE)
-		return !write && (s->attr & TYPE_READABLE);
-	return !write || (s->attr & TYPE_WRITABLE);
+	if (s->attr & SEG_TYPE_CODE)
+		return !write && (s->attr & SEG_TYPE_READABLE);
+	return !write || (s->attr & SEG_TYPE_WRITABLE);
 }
 
 static enum emul_result linear64(struct exec *x, unsigned seg, uint64_t off, unsigned size,

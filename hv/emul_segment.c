@@ -112,7 +112,7 @@ static void real_segment(struct exec *x, enum seg s, uint16_t sel, struct segmen
 {
 	x->c->ops->get_segment(x->c, s, out);
 	if (out->attr & SEG_UNUSABLE) {
-		out->attr = SEG_P | SEG_S | TYPE_WRITABLE | TYPE_ACCESSED;
+		out->attr = SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED;
 		out->limit = UINT16_MAX;
 	}
 	out->sel = sel;
@@ -121,17 +121,17 @@ static void real_segment(struct exec *x, enum seg s, uint16_t sel, struct segmen
 
 static bool fits_stack(const struct exec *x, const struct segment *s)
 {
-	return (s->attr & SEG_S) && !(s->attr & TYPE_CODE) && (s->attr & TYPE_WRITABLE) &&
+	return (s->attr & SEG_S) && !(s->attr & SEG_TYPE_CODE) && (s->attr & SEG_TYPE_WRITABLE) &&
 	       (s->sel & SEL_RPL) == x->c->cpl && dpl(s) == x->c->cpl;
 }
 
 static bool fits_data(const struct exec *x, const struct segment *s)
 {
-	bool code = s->attr & TYPE_CODE;
+	bool code = s->attr & SEG_TYPE_CODE;
 
-	if (!(s->attr & SEG_S) || (code && !(s->attr & TYPE_READABLE)))
+	if (!(s->attr & SEG_S) || (code && !(s->attr & SEG_TYPE_READABLE)))
 		return false;
-	if (code && (s->attr & TYPE_CONFORMING))
+	if (code && (s->attr & SEG_TYPE_CONFORMING))
 		return true;
 	return dpl(s) >= (s->sel & SEL_RPL) && dpl(s) >= x->c->cpl;
 }
@@ -157,7 +157,7 @@ enum emul_result emul_load_data(struct exec *x, enum seg s, uint16_t sel, struct
 		return emul_fault_selector(x, VEC_GP, sel);
 	if (!(out->attr & SEG_P))
 		return emul_fault_selector(x, s == SEG_SS ? VEC_SS : VEC_NP, sel);
-	out->attr |= TYPE_ACCESSED;
+	out->attr |= SEG_TYPE_ACCESSED;
 	return mark(x, &d, DESC_ACCESSED);
 }
 
@@ -180,7 +180,7 @@ static bool fits_code(const struct exec *x, const struct segment *s, bool is_ret
 		return false;
 	if (is_return && rpl != x->c->cpl)
 		return false;
-	if (s->attr & TYPE_CONFORMING)
+	if (s->attr & SEG_TYPE_CONFORMING)
 		return dpl(s) <= x->c->cpl;
 	return dpl(s) == x->c->cpl && rpl <= x->c->cpl;
 }
@@ -199,12 +199,12 @@ static enum emul_result check_code(struct exec *x, struct segment *cs, bool is_r
 
 	if (is_detour(cs) && !is_return)
 		return EMUL_UNHANDLED;
-	if (!(cs->attr & SEG_S) || !(cs->attr & TYPE_CODE) || !fits_code(x, cs, is_return))
+	if (!(cs->attr & SEG_S) || !(cs->attr & SEG_TYPE_CODE) || !fits_code(x, cs, is_return))
 		return emul_fault_selector(x, VEC_GP, sel);
 	if (!(cs->attr & SEG_P))
 		return emul_fault_selector(x, VEC_NP, sel);
 	cs->sel = (sel & ~SEL_RPL) | x->c->cpl;
-	cs->attr |= TYPE_ACCESSED;
+	cs->attr |= SEG_TYPE_ACCESSED;
 	return EMUL_OK;
 }
 

@@ -169,6 +169,20 @@ enum x86_vector {
 #define SEG_G BIT(15)
 #define SEG_UNUSABLE BIT(16)
 
+/* Types of code and data segments (SDM Vol. 3A 3.4.5.1, table 3-1) */
+#define SEG_TYPE_CODE BIT(3)
+#define SEG_TYPE_EXPAND_DOWN BIT(2) /* data */
+#define SEG_TYPE_CONFORMING BIT(2) /* code */
+#define SEG_TYPE_WRITABLE BIT(1) /* data */
+#define SEG_TYPE_READABLE BIT(1) /* code */
+#define SEG_TYPE_ACCESSED BIT(0)
+
+/* What loaders and resets want */
+#define SEG_CODE_RX (SEG_P | SEG_S | SEG_TYPE_CODE | SEG_TYPE_READABLE | SEG_TYPE_ACCESSED)
+#define SEG_DATA_RW (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
+#define SEG_LDT (SEG_P | SEG_TYPE_LDT)
+#define SEG_BUSY_TSS (SEG_P | SEG_TYPE_TSS | SEG_TYPE_BUSY)
+
 /* System segments and gates (SDM Vol. 3A 3.5, table 3-2) */
 #define SEG_TYPE_TSS16 1u
 #define SEG_TYPE_LDT 2u

@@ -36,7 +36,7 @@ static void take_new_asid(struct svm_vcpu *s)
 	s->vmcb->asid = p->next++;
 	s->asid_generation = p->generation;
 	s->asid_pool = p;
-	s->vmcb->clean &= ~(uint32_t)CLEAN_ASID;
+	svm_dirty(s->vmcb, CLEAN_ASID);
 }
 
 static bool asid_is_ours(const struct svm_vcpu *s)
@@ -58,7 +58,7 @@ void svm_arrive(struct svm_vcpu *s)
  * is about as much as any entry (APM Vol. 2 5.3.2, 15.15.3). */
 void svm_change_asid(struct svm_vcpu *s)
 {
-	s->vmcb->clean &= ~(uint32_t)CLEAN_CR;
+	svm_dirty(s->vmcb, CLEAN_CR);
 	if (asid_is_ours(s) && svm_features.flush_by_asid)
 		s->vmcb->tlb_control = TLB_CONTROL_FLUSH_ASID;
 	else

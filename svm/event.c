@@ -18,7 +18,7 @@ static void watch_iret(struct vmcb *vmcb, bool on)
 		vmcb->intercept3 |= INTERCEPT_IRET;
 	else
 		vmcb->intercept3 &= ~(uint32_t)INTERCEPT_IRET;
-	vmcb->clean &= ~(uint32_t)CLEAN_INTERCEPTS;
+	svm_dirty(vmcb, CLEAN_INTERCEPTS);
 }
 
 /*
@@ -30,7 +30,7 @@ static void inject_virtual(struct vcpu *v)
 {
 	to_vmcb(v)->v_intr |= V_IRQ | V_IGN_TPR |
 			      (uint64_t)v->pending.vector << V_INTR_VECTOR_SHIFT;
-	to_vmcb(v)->clean &= ~(uint32_t)CLEAN_TPR;
+	svm_dirty(to_vmcb(v), CLEAN_TPR);
 	to_svm(v)->virtual_intr = true;
 	v->pending.type = EVENT_NONE;
 }
@@ -42,7 +42,7 @@ void svm_end_virtual_interrupt(struct vcpu *v)
 	vmcb->v_intr &= ~((uint64_t)EVENT_VECTOR_MASK << V_INTR_VECTOR_SHIFT);
 	if (!svm_window_is_open(vmcb))
 		vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR);
-	vmcb->clean &= ~(uint32_t)CLEAN_TPR;
+	svm_dirty(vmcb, CLEAN_TPR);
 	to_svm(v)->virtual_intr = false;
 }
 
@@ -126,7 +126,7 @@ void svm_change_window(struct vcpu *v)
 			vmcb->v_intr &= ~(V_IRQ | V_IGN_TPR);
 		vmcb->intercept3 &= ~(uint32_t)INTERCEPT_VINTR;
 	}
-	vmcb->clean &= ~(uint32_t)(CLEAN_INTERCEPTS | CLEAN_TPR);
+	svm_dirty(vmcb, CLEAN_INTERCEPTS | CLEAN_TPR);
 }
 
 /*

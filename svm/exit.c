@@ -141,7 +141,7 @@ static void on_iret(struct vcpu *v)
 
 	v->nmi_blocked = false;
 	vmcb->intercept3 &= ~(uint32_t)INTERCEPT_IRET;
-	vmcb->clean &= ~(uint32_t)CLEAN_INTERCEPTS;
+	svm_dirty(vmcb, CLEAN_INTERCEPTS);
 	if (v->nmi_pending) {
 		v->intr_shadow = true;
 		v->irq_check = true;

@@ -8,11 +8,6 @@
 #include "hv/print.h"
 #include "svm/svm.h"
 
-static void dirty(struct vmcb *vmcb, enum vmcb_clean what)
-{
-	vmcb->clean &= ~(uint32_t)what;
-}
-
 /* The VMCB has descriptor bits 55:52 (AVL, L, D/B, G) right above bits 47:40. */
 #define VMCB_ATTR_HIGH_SHIFT 8
 #define NEUTRAL_ATTR_HIGH_SHIFT 12
@@ -44,7 +39,7 @@ void svm_set_segment(struct vcpu *v, enum seg s, const struct segment *in)
 		out->attr = 0;
 	if (s == SEG_SS)
 		vmcb->cpl = in->attr >> SEG_DPL_SHIFT & 3;
-	dirty(vmcb, CLEAN_SEG);
+	svm_dirty(vmcb, CLEAN_SEG);
 }
 
 void svm_get_tables(struct vcpu *v, struct descriptor_table *gdt, struct descriptor_table *idt)
@@ -64,7 +59,7 @@ void svm_set_tables(struct vcpu *v, const struct descriptor_table *gdt,
 	vmcb->gdtr.limit = gdt->limit;
 	vmcb->idtr.base = idt->base;
 	vmcb->idtr.limit = idt->limit;
-	dirty(vmcb, CLEAN_DT);
+	svm_dirty(vmcb, CLEAN_DT);
 }
 
 unsigned svm_get_cpl(struct vcpu *v)
@@ -94,7 +89,7 @@ void svm_set_dr(struct vcpu *v, unsigned n, uint64_t val)
 		to_vmcb(v)->dr6 = val;
 	else
 		to_vmcb(v)->dr7 = val;
-	dirty(to_vmcb(v), CLEAN_DR);
+	svm_dirty(to_vmcb(v), CLEAN_DR);
 }
 
 /* Enable bits of those breakpoints in DR7 that are of data (SDM Vol. 3B 17.2.4: R/W is 1 or 3). */
@@ -131,7 +126,7 @@ void svm_intercept_dr(struct vcpu *v, bool on)
 	if (on)
 		forget_breakpoints(to_vmcb(v)->dr7);
 	to_vmcb(v)->intercept_dr = on ? INTERCEPT_DR_ALL : 0;
-	dirty(to_vmcb(v), CLEAN_INTERCEPTS);
+	svm_dirty(to_vmcb(v), CLEAN_INTERCEPTS);
 }
 
 static uint64_t real_efer(const struct vcpu *v)
@@ -164,7 +159,7 @@ void svm_paging_changed(struct vcpu *v)
 	vmcb->cr4 = vcpu_real_cr4(v);
 	vmcb->efer = real_efer(v);
 	vmcb->intercept_cr = cr_intercepts(v, vmcb);
-	dirty(vmcb, CLEAN_CR | CLEAN_INTERCEPTS);
+	svm_dirty(vmcb, CLEAN_CR | CLEAN_INTERCEPTS);
 }
 
 /* Where VMLOAD and VMSAVE keep it; NULL: not one of theirs. */
@@ -217,7 +212,7 @@ bool svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 void svm_tsc_offset_changed(struct vcpu *v)
 {
 	to_vmcb(v)->tsc_offset = v->tsc_offset;
-	dirty(to_vmcb(v), CLEAN_INTERCEPTS);
+	svm_dirty(to_vmcb(v), CLEAN_INTERCEPTS);
 }
 
 static void dump_segment(const char *name, const struct vmcb_seg *s)

@@ -195,11 +195,11 @@ static void to_processor(struct vcpu *v, struct vmcb *vmcb)
 	vmcb->int_state = v->intr_shadow ? INT_STATE_SHADOW : 0;
 	if (vmcb->cr2 != v->cr2) {
 		vmcb->cr2 = v->cr2;
-		vmcb->clean &= ~(uint32_t)CLEAN_CR2;
+		svm_dirty(vmcb, CLEAN_CR2);
 	}
 	if (vmcb->cr3 != v->mmu.hw.root.v) {
 		vmcb->cr3 = v->mmu.hw.root.v;
-		vmcb->clean &= ~(uint32_t)CLEAN_CR;
+		svm_dirty(vmcb, CLEAN_CR);
 	}
 }
 
@@ -212,7 +212,7 @@ static void mend_cs(const struct vcpu *v, struct vmcb *vmcb)
 	if (likely((vmcb->cs.attr & both) != both) || !(v->efer & EFER_LMA))
 		return;
 	vmcb->cs.attr &= (uint16_t)~VMCB_SEG_DB;
-	vmcb->clean &= ~(uint32_t)CLEAN_SEG;
+	svm_dirty(vmcb, CLEAN_SEG);
 }
 
 static void from_processor(struct vcpu *v, struct vmcb *vmcb)

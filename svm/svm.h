@@ -45,6 +45,12 @@ static inline struct vmcb *to_vmcb(struct vcpu *v)
 	return to_svm(v)->vmcb;
 }
 
+/* The processor may not go by what it remembers of these parts (APM Vol. 2 15.15.2). */
+static inline void svm_dirty(struct vmcb *vmcb, uint32_t clean_bits)
+{
+	vmcb->clean &= ~clean_bits;
+}
+
 static inline struct vmcb_seg *svm_segment(struct vmcb *vmcb, enum seg s)
 {
 	static const uint16_t offset[NR_SEGS] = {

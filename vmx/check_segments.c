@@ -8,15 +8,10 @@
 #include "vmx/vmcs.h"
 
 #define RIGHTS_RESERVED 0xfffe0f00u
-#define TYPE_ACCESSED 1u
-#define TYPE_READABLE 2u
-#define TYPE_CONFORMING 4u
-#define TYPE_CODE 8u
-#define TYPE_DATA_RW 3u /* accessed; expand-down: 7 */
-#define TYPE_DATA_RW_DOWN 7u
-#define TYPE_LDT 2u
-#define TYPE_BUSY_TSS16 3u
-#define TYPE_BUSY_TSS 11u
+#define TYPE_DATA_RW (SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
+#define TYPE_DATA_RW_DOWN (TYPE_DATA_RW | SEG_TYPE_EXPAND_DOWN)
+#define TYPE_BUSY_TSS16 (SEG_TYPE_TSS16 | SEG_TYPE_BUSY)
+#define TYPE_BUSY_TSS (SEG_TYPE_TSS | SEG_TYPE_BUSY)
 #define TYPE_LAST_NONCONFORMING 11u
 
 #define CHECK(name)                                                               \
@@ -133,7 +128,7 @@ CHECK(low_bases)
 
 CHECK(cs_type)
 {
-	unsigned need = TYPE_CODE | TYPE_ACCESSED;
+	unsigned need = SEG_TYPE_CODE | SEG_TYPE_ACCESSED;
 
 	return is_vm86(g) || (type(&g->seg[SEG_CS]) & need) == need;
 }
@@ -148,7 +143,8 @@ CHECK(ss_type)
 
 static bool data_type_fits(const struct segment *s)
 {
-	return (type(s) & TYPE_ACCESSED) && (!(type(s) & TYPE_CODE) || (type(s) & TYPE_READABLE));
+	return (type(s) & SEG_TYPE_ACCESSED) &&
+	       (!(type(s) & SEG_TYPE_CODE) || (type(s) & SEG_TYPE_READABLE));
 }
 
 CHECK(data_types)
@@ -173,7 +169,7 @@ CHECK(cs_dpl)
 
 	if (is_vm86(g))
 		return true;
-	return type(cs) & TYPE_CONFORMING ? dpl(cs) <= cpl : dpl(cs) == cpl;
+	return type(cs) & SEG_TYPE_CONFORMING ? dpl(cs) <= cpl : dpl(cs) == cpl;
 }
 
 CHECK(ss_dpl)
@@ -244,7 +240,7 @@ CHECK(ldtr_rights)
 
 	if (!usable(ldtr))
 		return true;
-	return type(ldtr) == TYPE_LDT && !(ldtr->attr & SEG_S) && is_present(ldtr) &&
+	return type(ldtr) == SEG_TYPE_LDT && !(ldtr->attr & SEG_S) && is_present(ldtr) &&
 	       has_no_reserved_rights(ldtr) && granularity_fits(ldtr);
 }
 
