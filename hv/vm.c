@@ -13,7 +13,11 @@
 #include "hv/sched.h"
 #include "hv/smp.h"
 #include "hv/stats.h"
+#include "hv/timer.h"
 #include "hv/vm_start.h"
+
+/* From one start of a guest to the next, at least: each stops the other CPUs and says two lines. */
+#define RESET_PERIOD_NS (100 * NSEC_PER_MSEC)
 
 struct vm *vms[VM_MAX];
 unsigned nr_vms;
@@ -132,6 +136,27 @@ static bool is_going(const struct vm *vm)
 	return unlikely(vm->state == VM_ENDING || vm->state == VM_RESETTING);
 }
 
+/* When the next start that has to wait is due, the run loop wakes and looks. */
+static void wait_for_starts(struct timer *t)
+{
+	for (unsigned i = 0; i < nr_vms; i++) {
+		uint64_t at = vms[i]->start_at;
+
+		if (vms[i]->state == VM_STARTING && at > clock_ns() &&
+		    (!t->armed || at < t->deadline))
+			timer_set(t, at);
+	}
+}
+
+static void start_again(struct vm *vm)
+{
+	static struct timer timer = { .fn = wait_for_starts };
+
+	vm->start_at = vm->started + RESET_PERIOD_NS;
+	(void)vm_begin_start(vm); /* it says why not */
+	wait_for_starts(&timer);
+}
+
 static void reap(struct vm *vm)
 {
 	bool again = vm->state == VM_RESETTING;
@@ -143,7 +168,7 @@ static void reap(struct vm *vm)
 	if (!again)
 		console_remove(&vm->console);
 	else
-		(void)vm_begin_start(vm); /* it says why not */
+		start_again(vm);
 }
 
 bool vm_reap_due(void)
@@ -165,6 +190,11 @@ void vm_reap(void)
 	}
 }
 
+static bool is_starting(const struct vm *vm)
+{
+	return unlikely(vm->state == VM_STARTING) && clock_ns() >= vm->start_at;
+}
+
 /* The next behind the one that had the latest slice. */
 static struct vm *next_starting(void)
 {
@@ -172,7 +202,7 @@ static struct vm *next_starting(void)
 
 	for (unsigned n = 0; n < nr_vms; n++) {
 		latest = (latest + 1) % nr_vms;
-		if (vms[latest]->state == VM_STARTING)
+		if (is_starting(vms[latest]))
 			return vms[latest];
 	}
 	return NULL;
@@ -189,7 +219,7 @@ void vm_go_on_starting(void)
 bool vm_any_starting(void)
 {
 	for (unsigned i = 0; i < nr_vms; i++)
-		if (unlikely(vms[i]->state == VM_STARTING))
+		if (is_starting(vms[i]))
 			return true;
 	return false;
 }

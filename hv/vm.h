@@ -43,6 +43,7 @@ struct vm {
 	uint64_t rom_writes, hole_reads, hole_writes; /* MMIO that nobody answered */
 	uint64_t dirty_since; /* clock_ns() at the latest collect of its dirty log (keys d, D) */
 	uint64_t started; /* clock_ns() at creation or at the latest start again */
+	uint64_t start_at; /* clock_ns() before which a start after a reset does not go on */
 	uint64_t start_ticks; /* TSC ticks that making it has taken so far */
 	/* The statistics' own (hv/stats.c): */
 	uint64_t stats_epoch, exit_epoch; /* clock_ns() at creation or latest Y, E */

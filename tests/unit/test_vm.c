@@ -15,6 +15,7 @@
 #include "hv/sched.h"
 #include "hv/smp.h"
 #include "hv/stats.h"
+#include "hv/timer.h"
 #include "hv/vm_start.h"
 
 #define SLICES 3 /* that a start takes */
@@ -22,10 +23,13 @@
 static unsigned slices_left[VM_MAX + 1], unmade[VM_MAX + 1]; /* by id */
 static unsigned stopped;
 static bool no_memory;
+static uint64_t now;
+static struct timer *armed;
 
 int vm_begin_start(struct vm *vm)
 {
 	vm->state = no_memory ? VM_ENDED : VM_STARTING;
+	vm->started = now;
 	slices_left[vm->id] = SLICES;
 	return no_memory ? -ENOMEM : 0;
 }
@@ -52,6 +56,29 @@ void smp_stop_others(void)
 void smp_resume_others(void)
 {
 	stopped--;
+}
+
+uint64_t clock_ns(void)
+{
+	return now;
+}
+
+void timer_set(struct timer *t, uint64_t deadline)
+{
+	armed = t;
+	t->armed = true;
+	t->deadline = deadline;
+}
+
+static void wait_for_timer(void)
+{
+	struct timer *t = armed;
+
+	assert_non_null(t);
+	armed = NULL;
+	t->armed = false;
+	now = t->deadline;
+	t->fn(t);
 }
 
 void *mem_alloc(size_t bytes)
@@ -100,6 +127,10 @@ static int setup(void **state)
 
 	(void)state;
 	no_memory = false;
+	if (armed)
+		armed->armed = false;
+	armed = NULL;
+	now += NSEC_PER_SEC;
 	memset(unmade, 0, sizeof(unmade));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(vm_create(&config), 0);
@@ -142,6 +173,7 @@ static void test_first_reason_counts(void **state)
 static void test_killed_while_it_is_started(void **state)
 {
 	(void)state;
+	now += NSEC_PER_SEC;
 	vm_reset(vms[0], "reset");
 	vm_reap();
 	vm_go_on_starting();
@@ -172,17 +204,52 @@ static void test_starts_take_turns(void **state)
 	unsigned passes = 0;
 
 	(void)state;
+	now += NSEC_PER_SEC;
 	vm_reset(vms[0], "reset");
 	vm_reset(vms[2], "reset");
 	vm_reap();
 	while (vms[2]->state == VM_STARTING) {
 		assert_true(++passes <= 2 * SLICES);
+		now += NSEC_PER_SEC;
 		vm_go_on_starting();
 		if (vms[0]->state == VM_RUNNING)
 			vm_reset(vms[0], "again");
 		vm_reap();
 	}
 	assert_true(passes >= 2 * SLICES - 1);
+}
+
+/* Who resets all the time waits between; meanwhile others start, and it can be killed. */
+static void test_resets_have_a_rate(void **state)
+{
+	const uint64_t first = now;
+
+	(void)state;
+	vm_reset(vms[0], "too soon");
+	now += NSEC_PER_MSEC;
+	vm_reset(vms[1], "too soon");
+	vm_reap();
+	assert_int_equal(vms[0]->state, VM_STARTING);
+	assert_false(vm_any_starting());
+	wait_for_timer();
+	assert_int_equal(now, first + 100 * NSEC_PER_MSEC);
+	assert_true(vm_any_starting());
+	while (vm_any_starting())
+		vm_go_on_starting();
+	assert_int_equal(vms[0]->state, VM_RUNNING);
+	assert_int_equal(vms[1]->state, VM_RUNNING);
+	vm_reset(vms[0], "again");
+	vm_reap();
+	now += NSEC_PER_MSEC;
+	vm_reset(vms[1], "again");
+	vm_reap();
+	vm_poweroff(vms[0], "killed");
+	vm_reap();
+	assert_int_equal(vms[0]->state, VM_ENDED);
+	wait_for_timer();
+	while (!vm_any_starting())
+		wait_for_timer();
+	assert_int_equal(vms[1]->state, VM_STARTING);
 }
 
 int main(void)
@@ -194,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ends_when_it_cannot_be_started_again, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_starts_take_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resets_have_a_rate, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
