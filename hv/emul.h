@@ -110,7 +110,8 @@ struct emul_ops {
 	 * device, ROM, two pages), the emulator makes plain accesses as a bus without LOCK does. */
 	enum emul_result (*cmpxchg)(struct emul_ctx *c, uint64_t la, void *expected,
 				    const void *desired, unsigned size, bool *done);
-	/* Ports. The CPU checked IOPL and the I/O bitmap before the exit; nobody does it again. */
+	/* Ports. The CPU checked IOPL and the I/O bitmap before the exit; nobody does it again, and
+	 * vcpu_step() does not come here where the bitmap would count. */
 	enum emul_result (*io_in)(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t *val);
 	enum emul_result (*io_out)(struct emul_ctx *c, uint16_t port, unsigned size, uint32_t val);
 	void (*get_segment)(struct emul_ctx *c, enum seg s, struct segment *out);

@@ -12,7 +12,6 @@
 #include "hv/x86.h"
 
 #define RFLAGS_ARITH (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
-#define RFLAGS_IOPL_SHIFT 12
 
 struct exec {
 	struct emul_ctx *c;

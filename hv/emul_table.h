@@ -163,4 +163,10 @@ static inline const struct insn_desc *insn_group_member(const struct insn_desc *
 	return &row->group[opsize ? 1 : 0];
 }
 
+/* INS, OUTS, IN, OUT. */
+static inline bool insn_uses_port(enum insn_op op)
+{
+	return op >= INSN_INS && op <= INSN_OUT;
+}
+
 #endif

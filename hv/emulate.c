@@ -434,20 +434,14 @@ bool vcpu_unprotect(struct vcpu *v, gpa_t gpa)
 	return obeys_wp && p2m_lookup(&v->vm->p2m, gpa_to_gfn(gpa)).kind == P2M_RAM;
 }
 
-/* Its exit is one of its own, behind the processor's check of the guest's right to the port: met
- * elsewhere it has been written there since. */
-static bool is_port_insn(const struct insn *insn)
-{
-	return insn->op >= INSN_INS && insn->op <= INSN_OUT;
-}
-
-/* Who writes a table with a repeated string instruction clears or copies a page: it is no
- * table any more, or not yet. */
+/* A port's instruction has an exit of its own, behind the processor's check of the guest's right to
+ * it: met here it has been written since. And who writes a table with a repeated string instruction
+ * clears or copies a page: it is no table any more, or not yet. */
 void vcpu_emulate(struct vcpu *v, gpa_t gpa)
 {
 	const struct insn *insn = vcpu_insn(v);
 
-	if (!insn || is_port_insn(insn) || (insn->rep && mmu_unshadow(&v->mmu, gpa)))
+	if (!insn || insn_uses_port(insn->op) || (insn->rep && mmu_unshadow(&v->mmu, gpa)))
 		return;
 	if (!vcpu_emulate_insn(v, insn) && !vcpu_unprotect(v, gpa))
 		kill_at(v, gpa);

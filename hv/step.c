@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A vCPU that goes on without the processor, one instruction or event at a time: for states that
- * a back end cannot enter. What the emulator only decodes is done here, by the handlers of the
- * exits that it would have caused. Guarded by the CPU that runs the vCPU.
+ * a back end cannot enter, or only with a loss. What the emulator only decodes is done here, by the
+ * handlers of the exits that it would have caused. Guarded by the CPU that runs the vCPU.
  */
 #include "hv/control_regs.h"
 #include "hv/cpu.h"
@@ -160,23 +160,24 @@ static void by_its_name(struct vcpu *v, const struct insn *insn)
 	exit_instruction(v, insn->op, insn->len);
 }
 
-/* What the emulator only decodes, and whether it is for CPL 0 alone. */
+/* What the emulator only decodes, and whether it is for CPL 0 alone, always or with a bit of CR4. */
 static const struct {
 	void (*fn)(struct vcpu *v, const struct insn *insn); /* NULL: nobody here knows it */
 	bool privileged;
+	uint64_t privileged_by;
 } decoded[NR_INSN_OPS] = {
 	[INSN_MOV_FROM_CR] = { mov_from_cr, true },
 	[INSN_MOV_TO_CR] = { mov_to_cr, true },
 	[INSN_MOV_FROM_DR... INSN_MOV_TO_DR] = { mov_dr, true },
 	[INSN_CLTS] = { clts, true },
 	[INSN_LMSW] = { vcpu_emulate_lmsw, true },
-	[INSN_SMSW] = { vcpu_emulate_smsw, false },
+	[INSN_SMSW] = { vcpu_emulate_smsw, false, CR4_UMIP },
 	[INSN_INVLPG] = { invlpg_of_guest, true },
 	[INSN_INVD... INSN_WBINVD] = { by_its_name, true },
 	[INSN_CPUID] = { cpuid_of_guest, false },
 	[INSN_RDMSR] = { rdmsr_of_guest, true },
 	[INSN_WRMSR] = { wrmsr_of_guest, true },
-	[INSN_RDTSC] = { rdtsc_of_guest, false },
+	[INSN_RDTSC] = { rdtsc_of_guest, false, CR4_TSD },
 	[INSN_RDPMC] = { by_its_name, false },
 	[INSN_HLT] = { hlt, true },
 	[INSN_PAUSE... INSN_MWAIT] = { by_its_name, false },
@@ -185,10 +186,15 @@ static const struct {
 	[INSN_VMRUN... INSN_GETSEC] = { by_its_name, false },
 };
 
-/* False: nobody here knows it. In real mode, CPL 0, all of it is allowed. */
+static bool is_privileged(const struct vcpu *v, enum insn_op op)
+{
+	return decoded[op].privileged || (v->cr4 & decoded[op].privileged_by);
+}
+
+/* False: nobody here knows it. */
 static bool handled(struct vcpu *v, const struct insn *insn)
 {
-	if (decoded[insn->op].privileged && vendor->get_cpl(v) != 0)
+	if (is_privileged(v, insn->op) && vendor->get_cpl(v) != 0)
 		vcpu_inject_gp(v);
 	else if (decoded[insn->op].fn)
 		decoded[insn->op].fn(v, insn);
@@ -197,12 +203,21 @@ static bool handled(struct vcpu *v, const struct insn *insn)
 	return true;
 }
 
+/* No processor has asked whether the guest may use the port; the I/O bitmap is read by none of us. */
+static bool asks_io_bitmap(struct vcpu *v, const struct insn *insn)
+{
+	return insn_uses_port(insn->op) &&
+	       vendor->get_cpl(v) > (v->regs.rflags & RFLAGS_IOPL) >> RFLAGS_IOPL_SHIFT;
+}
+
 bool vcpu_step(struct vcpu *v)
 {
 	const struct insn *insn = fetch(v);
 
 	if (!insn)
 		return true;
+	if (asks_io_bitmap(v, insn))
+		return false;
 	if (insn->op >= INSN_FIRST_DECODE_ONLY)
 		return handled(v, insn);
 	return vcpu_emulate_insn(v, insn);

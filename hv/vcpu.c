@@ -260,11 +260,11 @@ static void set_mtrrs(struct vcpu *v)
 static void reset_segments(struct vcpu *v)
 {
 	const struct segment code = {
-		.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SEG_CODE_RX
+		.sel = 0xf000, .base = 0xffff0000, .limit = 0xffff, .attr = SEG_ATTR_CODE_RX
 	};
-	const struct segment data = { .limit = 0xffff, .attr = SEG_DATA_RW };
-	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_LDT };
-	const struct segment tr = { .limit = 0xffff, .attr = SEG_BUSY_TSS };
+	const struct segment data = { .limit = 0xffff, .attr = SEG_ATTR_DATA_RW };
+	const struct segment ldtr = { .limit = 0xffff, .attr = SEG_ATTR_LDT };
+	const struct segment tr = { .limit = 0xffff, .attr = SEG_ATTR_BUSY_TSS };
 	const struct descriptor_table table = { .limit = 0xffff };
 
 	for (enum seg s = SEG_ES; s <= SEG_GS; s++)

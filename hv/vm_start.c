@@ -25,13 +25,13 @@ static void set_flat_segments(struct vcpu *v, const struct guest_entry *e)
 {
 	struct segment data = { .sel = e->ds, .limit = 0xffffffff };
 	struct segment code = { .sel = e->cs, .limit = 0xffffffff };
-	struct segment tr = { .limit = 0xffff, .attr = SEG_BUSY_TSS };
-	struct segment ldtr = { .limit = 0xffff, .attr = SEG_LDT };
+	struct segment tr = { .limit = 0xffff, .attr = SEG_ATTR_BUSY_TSS };
+	struct segment ldtr = { .limit = 0xffff, .attr = SEG_ATTR_LDT };
 	struct descriptor_table gdt = { .base = e->gdt.v, .limit = e->gdt_limit };
 	struct descriptor_table idt = { .base = 0, .limit = 0 };
 
-	data.attr = SEG_G | SEG_DB | SEG_DATA_RW;
-	code.attr = SEG_G | SEG_CODE_RX;
+	data.attr = SEG_G | SEG_DB | SEG_ATTR_DATA_RW;
+	code.attr = SEG_G | SEG_ATTR_CODE_RX;
 	code.attr |= e->long_mode ? SEG_L : SEG_DB;
 	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
 		vendor->set_segment(v, s, s == SEG_CS ? &code : &data);

@@ -88,6 +88,7 @@ static inline bool is_canonical(uint64_t va, unsigned bits)
 #define RFLAGS_IF BIT(9)
 #define RFLAGS_DF BIT(10)
 #define RFLAGS_OF BIT(11)
+#define RFLAGS_IOPL_SHIFT 12
 #define RFLAGS_IOPL (BIT(12) | BIT(13))
 #define RFLAGS_NT BIT(14)
 #define RFLAGS_RF BIT(16)
@@ -177,11 +178,11 @@ enum x86_vector {
 #define SEG_TYPE_READABLE BIT(1) /* code */
 #define SEG_TYPE_ACCESSED BIT(0)
 
-/* What loaders and resets want */
-#define SEG_CODE_RX (SEG_P | SEG_S | SEG_TYPE_CODE | SEG_TYPE_READABLE | SEG_TYPE_ACCESSED)
-#define SEG_DATA_RW (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
-#define SEG_LDT (SEG_P | SEG_TYPE_LDT)
-#define SEG_BUSY_TSS (SEG_P | SEG_TYPE_TSS | SEG_TYPE_BUSY)
+/* Access rights of the segments that a loader or a reset makes */
+#define SEG_ATTR_CODE_RX (SEG_P | SEG_S | SEG_TYPE_CODE | SEG_TYPE_READABLE | SEG_TYPE_ACCESSED)
+#define SEG_ATTR_DATA_RW (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
+#define SEG_ATTR_LDT (SEG_P | SEG_TYPE_LDT)
+#define SEG_ATTR_BUSY_TSS (SEG_P | SEG_TYPE_TSS | SEG_TYPE_BUSY)
 
 /* System segments and gates (SDM Vol. 3A 3.5, table 3-2) */
 #define SEG_TYPE_TSS16 1u

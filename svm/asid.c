@@ -54,8 +54,8 @@ void svm_arrive(struct svm_vcpu *s)
 	s->vmcb->clean = 0;
 }
 
-/* With CR3 marked as changed the processor reads the PDPTEs again, which it may keep, and which a flush
- * is about as much as any entry (APM Vol. 2 5.3.2, 15.15.3). */
+/* A flush means the PDPTEs too, which a processor may keep until CR3 is marked as changed (APM Vol. 2
+ * 5.3.2, 15.15.3). */
 void svm_change_asid(struct svm_vcpu *s)
 {
 	svm_dirty(s->vmcb, CLEAN_CR);

@@ -3,6 +3,7 @@
  * Events into and out of the VMCB: injection (AMD APM Vol. 2 15.20), what an exit found
  * half delivered (15.7.2), and the windows for interrupts and NMIs.
  */
+#include "hv/emul_table.h"
 #include "svm/svm.h"
 
 static const uint8_t to_vmcb_type[] = {
@@ -48,12 +49,19 @@ void svm_end_virtual_interrupt(struct vcpu *v)
 
 /*
  * QEMU 7.2's VMRUN does not look at the interrupt shadow (APM Vol. 2 15.5.1), and an interrupt between
- * STI and HLT is one that the HLT behind it waits for in vain. So the instruction in the shadow is
- * executed here, unless an event comes before it, or the emulator lacks it: HLT it has.
+ * STI and HLT is one that the HLT behind it waits for in vain. So the kernel's instruction in a shadow
+ * is executed here, as part of the exit, unless an event comes before it. What the emulator lacks
+ * (SYSEXIT, most IRETs) is left to the processor, and so may still have an interrupt before it.
  */
-bool svm_finish_shadow(struct vcpu *v)
+void svm_finish_shadow(struct vcpu *v)
 {
-	return v->pending.type == EVENT_NONE && v->state == VCPU_RUNNABLE && vcpu_step(v);
+	const struct insn *insn;
+
+	if (v->pending.type != EVENT_NONE || v->state != VCPU_RUNNABLE || svm_get_cpl(v) != 0)
+		return;
+	insn = vcpu_insn(v);
+	if (insn && insn->op != INSN_NONE)
+		(void)!vcpu_step(v);
 }
 
 static struct event virtual_event(const struct vmcb *vmcb)

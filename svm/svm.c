@@ -274,7 +274,7 @@ static void run(struct vcpu *v)
 		if (unlikely(s->virtual_intr))
 			svm_take_back_virtual_interrupt(v);
 		if (unlikely(v->intr_shadow) && svm_features.forgets_shadow)
-			(void)svm_finish_shadow(v);
+			svm_finish_shadow(v);
 		take_waiting_irqs(v);
 		v->exits.count[reason]++;
 		now = rdtsc();

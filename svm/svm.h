@@ -113,7 +113,7 @@ enum exit_reason svm_handle_exit(struct vcpu *v);
 /* svm/event.c: v->pending into the VMCB; what an exit interrupted into v->delivering, with
  * `injecting` if that entry has injected an event. */
 void svm_inject_pending(struct vcpu *v);
-bool svm_finish_shadow(struct vcpu *v); /* where VMRUN forgets it; false: it cannot */
+void svm_finish_shadow(struct vcpu *v); /* at the end of an exit, where VMRUN forgets it */
 void svm_change_window(struct vcpu *v); /* to what v->want_window says */
 void svm_note_interrupted_event(struct vcpu *v, bool injecting);
 

@@ -291,6 +291,18 @@ static void to_the_emulator(void **state)
 	assert_string_equal(OUTSIDE("\xd5\x0a"), "emulate outside;"); /* aad */
 }
 
+/* The I/O bitmap is read by nobody here. */
+static void ports_need_iopl(void **state)
+{
+	(void)state;
+	assert_string_equal(STEP("\xee"), "emulate out;");
+	cpl = 3;
+	assert_string_equal(OUTSIDE("\xee"), "");
+	assert_string_equal(OUTSIDE("\x6d"), "");
+	V->regs.rflags |= RFLAGS_IOPL;
+	assert_string_equal(STEP("\xee"), "emulate out;");
+}
+
 static void to_the_exit_handlers(void **state)
 {
 	(void)state;
@@ -350,6 +362,12 @@ static void privilege(void **state)
 	assert_string_equal(STEP("\xf4"), "exception 13;");
 	assert_string_equal(STEP("\x0f\x01\xe0"), "smsw;");
 	assert_string_equal(STEP("\x0f\xa2"), "cpuid 2;");
+	assert_string_equal(STEP("\x0f\x31"), "");
+	V->cr4 = CR4_UMIP | CR4_TSD;
+	assert_string_equal(STEP("\x0f\x01\xe0"), "exception 13;");
+	assert_string_equal(STEP("\x0f\x31"), "exception 13;");
+	cpl = 0;
+	assert_string_equal(STEP("\x0f\x01\xe0"), "smsw;");
 }
 
 static void debug_registers(void **state)
@@ -437,10 +455,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, setup)
-		T(to_the_emulator),	    T(to_the_exit_handlers),
-		T(to_the_handler_of_names), T(privilege),
-		T(debug_registers),	    T(fetching),
-		T(fetching_from_nowhere),   T(fetching_across_pages),
+		T(to_the_emulator),
+		T(ports_need_iopl),
+		T(to_the_exit_handlers),
+		T(to_the_handler_of_names),
+		T(privilege),
+		T(debug_registers),
+		T(fetching),
+		T(fetching_from_nowhere),
+		T(fetching_across_pages),
 		T(events_in_real_mode),
 	};
 
