@@ -6,7 +6,7 @@
  * Ctrl-A: the first and the second of a row go to the guest at once, like any other byte, so
  * nothing is ever held back and nothing can get lost; only the third is the multiplexer's.
  *
- * console.lock guards all data here, but console.work, and the multiplexer's fields of every port.
+ * console.lock guards all data here (console.work apart) and the multiplexer's fields of every port.
  */
 #include "hv/console.h"
 

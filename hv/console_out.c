@@ -110,9 +110,9 @@ struct utf8 {
 	uint8_t least; /* of the next one */
 };
 
-/* A byte above ASCII. Also controls are 0x80 to 0x9f (C1: 0x9b is ESC [), and U+0080 to U+009f, however
- * many bytes they are written with; but not these bytes inside of other characters. */
-static bool is_c1(struct utf8 *u, uint8_t c)
+/* Take a byte above ASCII: is it a control? These are 0x80 to 0x9f (C1; 0x9b is ESC [), and U+0080 to
+ * U+009f, however many bytes they are written with; but not these bytes inside of other characters. */
+static bool takes_c1(struct utf8 *u, uint8_t c)
 {
 	if (c >= 0xc0) {
 		u->due = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc2;
@@ -136,7 +136,7 @@ static void out_filtered(const char *s, const char *end)
 		uint8_t c = (uint8_t)*s++;
 
 		if (c >= 0x80) {
-			if (!is_c1(&u, c))
+			if (!takes_c1(&u, c))
 				out_byte((char)c);
 			continue;
 		}

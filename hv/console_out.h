@@ -11,8 +11,8 @@
 #include "hv/spinlock.h"
 
 struct console {
-	struct spinlock
-		lock; /* guards all here but `work`, and the multiplexer's part of each port */
+	/* Guards all here, `work` apart, and the multiplexer's part of each port. */
+	struct spinlock lock;
 	struct console_port hypervisor;
 	struct console_port *ports; /* guests, in the order of their turn */
 	struct console_port *holder; /* who has the input; never NULL */

@@ -156,7 +156,7 @@ static void do_work(struct percpu *cpu)
 	if (console_work())
 		console_poll();
 	vm_reap();
-	if (vm_any_starting() && rdtsc() >= start_due)
+	if (vm_any_start_due() && rdtsc() >= start_due)
 		go_on_starting(cpu);
 }
 
@@ -216,7 +216,7 @@ void sched_loop(void)
 		v = runq_take(cpu);
 		if (v)
 			take_turn(cpu, v);
-		else if (is_boot_cpu(cpu) && vm_any_starting())
+		else if (is_boot_cpu(cpu) && vm_any_start_due())
 			go_on_starting(cpu);
 		else
 			sleep(cpu);

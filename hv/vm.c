@@ -114,6 +114,7 @@ int vm_restart(struct vm *vm)
 {
 	if (vm->state != VM_ENDED)
 		return -EBUSY;
+	vm->start_not_before = 0;
 	console_add(&vm->console);
 	return vm_begin_start(vm);
 }
@@ -140,7 +141,7 @@ static bool is_going(const struct vm *vm)
 static void wait_for_starts(struct timer *t)
 {
 	for (unsigned i = 0; i < nr_vms; i++) {
-		uint64_t at = vms[i]->start_at;
+		uint64_t at = vms[i]->start_not_before;
 
 		if (vms[i]->state == VM_STARTING && at > clock_ns() &&
 		    (!t->armed || at < t->deadline))
@@ -152,7 +153,7 @@ static void start_again(struct vm *vm)
 {
 	static struct timer timer = { .fn = wait_for_starts };
 
-	vm->start_at = vm->started + RESET_PERIOD_NS;
+	vm->start_not_before = MAX(vm->started, vm->start_not_before) + RESET_PERIOD_NS;
 	(void)vm_begin_start(vm); /* it says why not */
 	wait_for_starts(&timer);
 }
@@ -190,9 +191,9 @@ void vm_reap(void)
 	}
 }
 
-static bool is_starting(const struct vm *vm)
+static bool start_is_due(const struct vm *vm)
 {
-	return unlikely(vm->state == VM_STARTING) && clock_ns() >= vm->start_at;
+	return unlikely(vm->state == VM_STARTING) && clock_ns() >= vm->start_not_before;
 }
 
 /* The next behind the one that had the latest slice. */
@@ -202,7 +203,7 @@ static struct vm *next_starting(void)
 
 	for (unsigned n = 0; n < nr_vms; n++) {
 		latest = (latest + 1) % nr_vms;
-		if (is_starting(vms[latest]))
+		if (start_is_due(vms[latest]))
 			return vms[latest];
 	}
 	return NULL;
@@ -216,10 +217,10 @@ void vm_go_on_starting(void)
 		(void)vm_start_slice(vm); /* it says why not */
 }
 
-bool vm_any_starting(void)
+bool vm_any_start_due(void)
 {
 	for (unsigned i = 0; i < nr_vms; i++)
-		if (is_starting(vms[i]))
+		if (start_is_due(vms[i]))
 			return true;
 	return false;
 }

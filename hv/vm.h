@@ -43,7 +43,7 @@ struct vm {
 	uint64_t rom_writes, hole_reads, hole_writes; /* MMIO that nobody answered */
 	uint64_t dirty_since; /* clock_ns() at the latest collect of its dirty log (keys d, D) */
 	uint64_t started; /* clock_ns() at creation or at the latest start again */
-	uint64_t start_at; /* clock_ns() before which a start after a reset does not go on */
+	uint64_t start_not_before; /* clock_ns(): a start after a reset waits until then */
 	uint64_t start_ticks; /* TSC ticks that making it has taken so far */
 	/* The statistics' own (hv/stats.c): */
 	uint64_t stats_epoch, exit_epoch; /* clock_ns() at creation or latest Y, E */
@@ -73,10 +73,10 @@ must_check int vm_restart(struct vm *vm);
 void vm_reap(void);
 bool vm_reap_due(void);
 
-/* Run loop: go on with a guest that is being started. Takes a time slice, and at the end as long as
- * its kernel and initrd take to copy. */
+/* Run loop: go on with a guest that is being started and need not wait. Takes a time slice, and at
+ * the end as long as its kernel and initrd take to copy. */
 void vm_go_on_starting(void);
-bool vm_any_starting(void);
+bool vm_any_start_due(void); /* there is one */
 void vm_set_idle_action(enum idle_action action);
 
 #endif

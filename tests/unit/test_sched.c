@@ -188,7 +188,7 @@ void vm_go_on_starting(void)
 	fake_tsc += SCHED_TICK_NS;
 }
 
-bool vm_any_starting(void)
+bool vm_any_start_due(void)
 {
 	return slices_left;
 }

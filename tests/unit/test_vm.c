@@ -134,7 +134,7 @@ static int setup(void **state)
 	memset(unmade, 0, sizeof(unmade));
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(vm_create(&config), 0);
-	assert_false(vm_any_starting());
+	assert_false(vm_any_start_due());
 	return 0;
 }
 
@@ -178,7 +178,7 @@ static void test_killed_while_it_is_started(void **state)
 	vm_reap();
 	vm_go_on_starting();
 	vm_poweroff(vms[0], "killed");
-	assert_false(vm_any_starting());
+	assert_false(vm_any_start_due());
 	vm_reap();
 	assert_int_equal(vms[0]->state, VM_ENDED);
 	assert_int_equal(unmade[1], 2);
@@ -230,11 +230,11 @@ static void test_resets_have_a_rate(void **state)
 	vm_reset(vms[1], "too soon");
 	vm_reap();
 	assert_int_equal(vms[0]->state, VM_STARTING);
-	assert_false(vm_any_starting());
+	assert_false(vm_any_start_due());
 	wait_for_timer();
 	assert_int_equal(now, first + 100 * NSEC_PER_MSEC);
-	assert_true(vm_any_starting());
-	while (vm_any_starting())
+	assert_true(vm_any_start_due());
+	while (vm_any_start_due())
 		vm_go_on_starting();
 	assert_int_equal(vms[0]->state, VM_RUNNING);
 	assert_int_equal(vms[1]->state, VM_RUNNING);
@@ -247,9 +247,32 @@ static void test_resets_have_a_rate(void **state)
 	vm_reap();
 	assert_int_equal(vms[0]->state, VM_ENDED);
 	wait_for_timer();
-	while (!vm_any_starting())
+	while (!vm_any_start_due())
 		wait_for_timer();
 	assert_int_equal(vms[1]->state, VM_STARTING);
+	assert_int_equal(vm_restart(vms[0]), 0); /* by the key: at once */
+	assert_true(vm_any_start_due());
+}
+
+static void test_resets_in_a_second(void **state)
+{
+	const uint64_t end = now + NSEC_PER_SEC;
+	unsigned starts = 0;
+
+	(void)state;
+	vm_reset(vms[0], "reset");
+	vm_reap();
+	while (now < end) {
+		now += NSEC_PER_MSEC;
+		while (vm_any_start_due())
+			vm_go_on_starting();
+		if (vms[0]->state != VM_RUNNING)
+			continue;
+		starts++;
+		vm_reset(vms[0], "again");
+		vm_reap();
+	}
+	assert_int_equal(starts, 10);
 }
 
 int main(void)
@@ -262,6 +285,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_starts_take_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resets_have_a_rate, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resets_in_a_second, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
