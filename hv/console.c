@@ -210,12 +210,6 @@ bool console_getc(struct console_port *p, uint8_t *c)
 
 /* --- the run loop's side ----------------------------------------------------------- */
 
-/* As console_ask_for_poll(), on the boot CPU itself. */
-static void poll_again(void)
-{
-	__atomic_store_n(&console.work, true, __ATOMIC_SEQ_CST);
-}
-
 static bool has_room(const struct console_port *p)
 {
 	if (p->line_done)
@@ -253,7 +247,7 @@ static bool something_waits(void)
 static void look_again(struct timer *t)
 {
 	(void)t;
-	poll_again();
+	console_ask_for_poll();
 }
 
 /* Ports come and go on this CPU only. */
@@ -340,7 +334,7 @@ bool console_toggle_background(void)
 		if (p->line_done) {
 			p->line_done = false;
 			forget_line(p);
-			poll_again(); /* it may wait for room */
+			console_ask_for_poll(); /* it may wait for room */
 		}
 	spin_unlock(&console.lock);
 	return now;
@@ -366,7 +360,7 @@ void console_add(struct console_port *p)
 	if (!input_given || comes_back)
 		give_input(p);
 	input_given = true;
-	poll_again();
+	console_ask_for_poll();
 	spin_unlock(&console.lock);
 }
 
@@ -400,7 +394,7 @@ void console_remove(struct console_port *p)
 		give_input(next);
 		keep_name(p);
 	}
-	poll_again();
+	console_ask_for_poll();
 	spin_unlock(&console.lock);
 }
 

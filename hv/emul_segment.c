@@ -112,7 +112,7 @@ static void real_segment(struct exec *x, enum seg s, uint16_t sel, struct segmen
 {
 	x->c->ops->get_segment(x->c, s, out);
 	if (out->attr & SEG_UNUSABLE) {
-		out->attr = SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED;
+		out->attr = SEG_ATTR_DATA_RW;
 		out->limit = UINT16_MAX;
 	}
 	out->sel = sel;

@@ -178,7 +178,7 @@ enum x86_vector {
 #define SEG_TYPE_READABLE BIT(1) /* code */
 #define SEG_TYPE_ACCESSED BIT(0)
 
-/* Access rights of the segments that a loader or a reset makes */
+/* Access rights of the segments that loaders, resets and real mode make */
 #define SEG_ATTR_CODE_RX (SEG_P | SEG_S | SEG_TYPE_CODE | SEG_TYPE_READABLE | SEG_TYPE_ACCESSED)
 #define SEG_ATTR_DATA_RW (SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED)
 #define SEG_ATTR_LDT (SEG_P | SEG_TYPE_LDT)
